@@ -1,0 +1,436 @@
+//! Authentication: is this request Chat's, and of which app?
+//!
+//! `Sign` is `hex(sha256(token ++ RequestTime))`. It covers neither body nor query, so for a minute it is a credential
+//! for anything: it is compared in constant time and then forgotten. Source: section 2 of the protocol overview,
+//! <https://www.tencentcloud.com/document/product/1047/34354>.
+
+use std::{collections::HashMap, fmt, net::IpAddr, sync::Arc};
+
+use ipnet::IpNet;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::{Proof, Query, Refusal};
+
+/// How far `RequestTime` may be from our clock, in seconds.
+pub const SIGN_WINDOW_SECONDS: u64 = 60;
+
+/// Chat's limit on a token's length, in characters.
+const TOKEN_CHARS_MAX: usize = 128;
+
+/// How many tokens of an app may be live at once: the old and the new one of a rotation.
+const TOKENS_MAX: usize = 2;
+
+/// One app of the company, as Chat knows it.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Its name in the configuration: the `app` of labels and queries.
+    pub name: Arc<str>,
+    /// The vendor's number of it.
+    pub sdk_app_id: u64,
+    /// One or two live tokens; none only if `unsigned`.
+    pub tokens: Vec<Token>,
+    /// Whether its callbacks carry no `Sign`.
+    pub unsigned: bool,
+    /// Networks that its callbacks must come from; empty for anywhere.
+    pub sources: Vec<IpNet>,
+}
+
+/// A secret shared with Chat's console. Prints as redacted.
+#[derive(Clone)]
+pub struct Token(SecretString);
+
+/// What a token must be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a token has 1 to {TOKEN_CHARS_MAX} printable ASCII characters without spaces")]
+pub struct TokenError;
+
+/// Every app, found by its number.
+#[derive(Debug, Clone, Default)]
+pub struct Apps {
+    by_id: HashMap<u64, App>,
+}
+
+/// What is wrong with a set of apps.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppsError {
+    /// Two apps have one number.
+    #[error("`{first}` and `{second}` have the same sdk_app_id {sdk_app_id}")]
+    SameId {
+        /// The one that came first.
+        first: Arc<str>,
+        /// The other.
+        second: Arc<str>,
+        /// Their number.
+        sdk_app_id: u64,
+    },
+    /// An app declared unsigned has a token.
+    #[error("`{0}` is unsigned and has a token; it can't be both")]
+    UnsignedWithToken(Arc<str>),
+    /// A signed app has no token, or more than two.
+    #[error("`{app}` has {count} tokens; a signed app has one, or two during a rotation")]
+    TokenCount {
+        /// The app's name.
+        app: Arc<str>,
+        /// How many it has.
+        count: usize,
+    },
+}
+
+/// What is known of the sender from the connection.
+#[derive(Debug, Clone, Copy)]
+pub enum Peer {
+    /// A connection from `address`, or through a trusted proxy that names it.
+    Network {
+        /// Who called.
+        address: IpAddr,
+        /// Whether it showed a client certificate of the configured authority.
+        certified: bool,
+    },
+    /// The gateway's own `simulate`: source networks don't apply.
+    Simulated,
+}
+
+/// A request that is known to be genuine.
+#[derive(Debug)]
+pub struct Genuine<'a> {
+    /// Whose callback it is.
+    pub app: &'a App,
+    /// What proved it.
+    pub proof: Proof,
+}
+
+/// The `Sign` that goes with a token and a `RequestTime`: 64 lower-case hex digits.
+pub fn sign(token: &Token, request_time: &str) -> String {
+    let digest = digest(token, request_time);
+    let mut hex = String::with_capacity(64);
+    for byte in digest {
+        for nibble in [byte >> 4, byte & 15] {
+            hex.push(char::from_digit(nibble.into(), 16).expect("a nibble is a hex digit"));
+        }
+    }
+    hex
+}
+
+fn digest(token: &Token, request_time: &str) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(token.0.expose_secret());
+    hasher.update(request_time);
+    hasher.finalize().into()
+}
+
+/// The 32 bytes that 64 hex digits of either case stand for.
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
+    let mut bytes = [0; 32];
+    let (pairs, _) = digits.as_chunks::<2>();
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        let value = char::from(*high).to_digit(16)? << 4 | char::from(*low).to_digit(16)?;
+        *byte = u8::try_from(value).ok()?;
+    }
+    Some(bytes)
+}
+
+// === impl Token ===
+
+impl Token {
+    /// Checks and wraps a token.
+    ///
+    /// # Errors
+    ///
+    /// When it is empty, too long, or holds anything but printable ASCII: most often a stray line break.
+    pub fn new(secret: impl Into<String>) -> Result<Self, TokenError> {
+        let secret = SecretString::from(secret.into());
+        let text = secret.expose_secret();
+        let fits = (1..=TOKEN_CHARS_MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if fits {
+            Ok(Self(secret))
+        } else {
+            Err(TokenError)
+        }
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token([redacted])")
+    }
+}
+
+// === impl Apps ===
+
+impl Apps {
+    /// Checks the apps together.
+    ///
+    /// # Errors
+    ///
+    /// Every problem, not only the first.
+    pub fn new(apps: impl IntoIterator<Item = App>) -> Result<Self, Vec<AppsError>> {
+        let mut by_id: HashMap<u64, App> = HashMap::new();
+        let mut errors = Vec::new();
+        for app in apps {
+            let count = app.tokens.len();
+            if app.unsigned && count > 0 {
+                errors.push(AppsError::UnsignedWithToken(app.name.clone()));
+            } else if !app.unsigned && !(1..=TOKENS_MAX).contains(&count) {
+                errors.push(AppsError::TokenCount {
+                    app: app.name.clone(),
+                    count,
+                });
+            }
+            if let Some(first) = by_id.get(&app.sdk_app_id) {
+                let (first, second) = (first.name.clone(), app.name.clone());
+                errors.push(AppsError::SameId {
+                    first,
+                    second,
+                    sdk_app_id: app.sdk_app_id,
+                });
+                continue;
+            }
+            by_id.insert(app.sdk_app_id, app);
+        }
+        if errors.is_empty() {
+            Ok(Self { by_id })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Every app, in no order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &App> {
+        self.by_id.values()
+    }
+
+    /// Decides whether a request is genuine. `now` is in seconds since the Unix epoch.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownApp`], [`Refusal::MissingSign`], [`Refusal::BadSign`], [`Refusal::Stale`] or
+    /// [`Refusal::Source`].
+    pub fn authenticate(
+        &self,
+        query: &Query<'_>,
+        now: u64,
+        peer: Peer,
+    ) -> Result<Genuine<'_>, Refusal> {
+        let id = query
+            .sdk_app_id
+            .as_deref()
+            .filter(|id| is_digits(id))
+            .and_then(|id| id.parse().ok());
+        let app = id
+            .and_then(|id: u64| self.by_id.get(&id))
+            .ok_or(Refusal::UnknownApp)?;
+        let mut proof = Proof::default();
+        if !app.unsigned {
+            app.check_sign(query, now)?;
+            proof.sign = true;
+        }
+        if let Peer::Network { address, certified } = peer {
+            proof.mtls = certified;
+            proof.source = !app.sources.is_empty();
+            if proof.source && !app.sources.iter().any(|network| network.contains(&address)) {
+                return Err(Refusal::Source);
+            }
+        }
+        Ok(Genuine { app, proof })
+    }
+}
+
+// === impl App ===
+
+impl App {
+    fn check_sign(&self, query: &Query<'_>, now: u64) -> Result<(), Refusal> {
+        let (Some(sign), Some(time)) = (query.sign.as_deref(), query.request_time.as_deref())
+        else {
+            return Err(Refusal::MissingSign);
+        };
+        let seconds: u64 = Some(time)
+            .filter(|time| is_digits(time))
+            .and_then(|time| time.parse().ok())
+            .ok_or(Refusal::Stale)?;
+        let sign = unhex(sign).ok_or(Refusal::BadSign)?;
+        // Every token is tried, so that the time taken does not tell which one matched.
+        let matches = self
+            .tokens
+            .iter()
+            .map(|token| digest(token, time).ct_eq(&sign));
+        let is_ours: bool = matches.fold(Choice::from(0), |any, this| any | this).into();
+        if !is_ours {
+            return Err(Refusal::BadSign);
+        }
+        if now.abs_diff(seconds) > SIGN_WINDOW_SECONDS {
+            return Err(Refusal::Stale);
+        }
+        Ok(())
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: u64 = 1_669_872_112;
+    const DOCUMENTED_SIGN: &str =
+        "17773bc39a671d7b9aa835458704d2a6db81360a5940292b587d6d760d484061";
+
+    fn token(text: &str) -> Token {
+        Token::new(text).unwrap()
+    }
+
+    fn app(name: &str, sdk_app_id: u64, tokens: &[&str]) -> App {
+        App {
+            name: name.into(),
+            sdk_app_id,
+            tokens: tokens.iter().map(|text| token(text)).collect(),
+            unsigned: tokens.is_empty(),
+            sources: Vec::new(),
+        }
+    }
+
+    fn check(apps: &Apps, raw: &str, now: u64) -> Result<String, Refusal> {
+        let peer = Peer::Network {
+            address: [127, 0, 0, 1].into(),
+            certified: false,
+        };
+        let query = Query::parse(raw)?;
+        apps.authenticate(&query, now, peer)
+            .map(|genuine| genuine.proof.to_string())
+    }
+
+    fn shop() -> Apps {
+        Apps::new([app("shop", 1, &["xxxxyyyy"]), app("legacy", 2, &[])]).unwrap()
+    }
+
+    #[test]
+    fn makes_the_documented_sign() {
+        assert_eq!(sign(&token("xxxxyyyy"), "1669872112"), DOCUMENTED_SIGN);
+    }
+
+    #[test]
+    fn accepts_the_documented_sign_within_a_minute() {
+        let raw = format!("SdkAppid=1&Sign={DOCUMENTED_SIGN}&RequestTime={NOW}");
+        for (now, expected) in [
+            (NOW, Ok("sign".to_owned())),
+            (NOW - 60, Ok("sign".to_owned())),
+            (NOW + 60, Ok("sign".to_owned())),
+            (NOW - 61, Err(Refusal::Stale)),
+            (NOW + 61, Err(Refusal::Stale)),
+        ] {
+            assert_eq!(check(&shop(), &raw, now), expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn names_the_reason_of_a_refusal() {
+        for (raw, expected) in [
+            (
+                format!("SdkAppid=3&Sign={DOCUMENTED_SIGN}&RequestTime={NOW}"),
+                Refusal::UnknownApp,
+            ),
+            ("SdkAppid=shop".to_owned(), Refusal::UnknownApp),
+            ("SdkAppid=%2B1".to_owned(), Refusal::UnknownApp),
+            ("CallbackCommand=a".to_owned(), Refusal::UnknownApp),
+            ("SdkAppid=1".to_owned(), Refusal::MissingSign),
+            (
+                format!("SdkAppid=1&Sign={DOCUMENTED_SIGN}"),
+                Refusal::MissingSign,
+            ),
+            (
+                format!("SdkAppid=1&Sign=&RequestTime={NOW}"),
+                Refusal::BadSign,
+            ),
+            (
+                format!("SdkAppid=1&Sign={}&RequestTime={NOW}", "0".repeat(64)),
+                Refusal::BadSign,
+            ),
+            (
+                format!("SdkAppid=1&Sign={DOCUMENTED_SIGN}&RequestTime=%2B{NOW}"),
+                Refusal::Stale,
+            ),
+            (
+                format!("SdkAppid=1&Sign={DOCUMENTED_SIGN}&RequestTime="),
+                Refusal::Stale,
+            ),
+        ] {
+            assert_eq!(check(&shop(), &raw, NOW), Err(expected), "{raw}");
+        }
+    }
+
+    #[test]
+    fn an_unsigned_app_needs_no_sign() {
+        assert_eq!(check(&shop(), "SdkAppid=2", NOW), Ok("none".to_owned()));
+    }
+
+    #[test]
+    fn both_tokens_of_a_rotation_are_live() {
+        let apps = Apps::new([app("shop", 1, &["old", "new"])]).unwrap();
+        for text in ["old", "new"] {
+            let raw = format!(
+                "SdkAppid=1&RequestTime={NOW}&Sign={}",
+                sign(&token(text), &NOW.to_string())
+            );
+            assert_eq!(check(&apps, &raw, NOW), Ok("sign".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_source_outside_the_networks_is_refused_after_its_sign() {
+        let mut app = app("shop", 1, &["xxxxyyyy"]);
+        app.sources = vec!["10.0.0.0/8".parse().unwrap()];
+        let apps = Apps::new([app]).unwrap();
+        let raw = format!("SdkAppid=1&Sign={DOCUMENTED_SIGN}&RequestTime={NOW}");
+        let query = Query::parse(&raw).unwrap();
+        let from = |address: [u8; 4]| {
+            let peer = Peer::Network {
+                address: address.into(),
+                certified: true,
+            };
+            apps.authenticate(&query, NOW, peer)
+                .map(|genuine| genuine.proof.to_string())
+        };
+        assert_eq!(from([10, 1, 2, 3]), Ok("sign+mtls+source".to_owned()));
+        assert_eq!(from([192, 0, 2, 1]), Err(Refusal::Source));
+        assert_eq!(check(&apps, "SdkAppid=1", NOW), Err(Refusal::MissingSign));
+    }
+
+    #[test]
+    fn reports_every_problem_of_a_set_of_apps() {
+        let mut both = app("both", 3, &["a"]);
+        both.unsigned = true;
+        let errors = Apps::new([
+            app("a", 1, &["x"]),
+            app("b", 1, &["x"]),
+            both,
+            app("three", 4, &["a", "b", "c"]),
+        ]);
+        assert_eq!(errors.unwrap_err().len(), 3);
+    }
+
+    #[test]
+    fn a_token_is_short_and_printable_and_never_shown() {
+        for text in ["", "a b", "a\n", &"x".repeat(129), "ü"] {
+            assert_eq!(Token::new(text).err(), Some(TokenError), "{text:?}");
+        }
+        assert_eq!(format!("{:?}", token("hush")), "Token([redacted])");
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_very_sign_is_accepted(position in 0usize..64, digit in 0u32..16) {
+            let mut changed = DOCUMENTED_SIGN.to_owned().into_bytes();
+            changed[position] = char::from_digit(digit, 16).unwrap() as u8;
+            let changed = String::from_utf8(changed).unwrap();
+            let raw = format!("SdkAppid=1&Sign={changed}&RequestTime={NOW}");
+            prop_assert_eq!(check(&shop(), &raw, NOW).is_ok(), changed == DOCUMENTED_SIGN);
+        }
+    }
+}

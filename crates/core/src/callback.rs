@@ -1,0 +1,156 @@
+//! The plug-in API: one type for each command of Chat's, with everything that is known about it.
+//!
+//! Not here: how plug-ins are found and run (`callbacks.rs`, `dispatcher.rs`). Start at [`Callback`]; the crate
+//! `callback-friend-delete` is the example to copy.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use poem_openapi::types::{ParseFromJSON, ToJSON, Type};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Answer, Envelope, EventId};
+
+/// The code for one command: typed request, typed answer, handler.
+#[async_trait]
+pub trait Callback: Send + Sync + 'static {
+    /// The vendor's name, as in the query's `CallbackCommand`.
+    const COMMAND: &'static str;
+    /// The group of the page that it is shown in, e.g. `Friends`.
+    const FEATURE: &'static str;
+    /// One short sentence without a full stop: what happened, or what is asked.
+    const SUMMARY: &'static str;
+    /// The vendor's page that documents the command.
+    const SOURCE: &'static str;
+    /// A whole request body as JSON: the page's example, what `trigger` sends, the test's input.
+    const SAMPLE: &'static str;
+
+    /// The body: serde decodes it, poem-openapi documents it.
+    type Request: DeserializeOwned + Type + ParseFromJSON + ToJSON + Send + Sync + 'static;
+    /// [`crate::Noted`] for an after-command; a verdict for a before-command.
+    type Answer: Answer<Self::Request>;
+
+    /// The accounts and groups that the event is about; it is found by them.
+    fn subjects(request: &Self::Request) -> Subjects;
+
+    /// When it happened, where the body says so.
+    fn time(request: &Self::Request) -> Option<EventTime>;
+
+    /// Does the work: for an after-command at least once, after the ack; for a before-command within the deadline.
+    ///
+    /// # Errors
+    ///
+    /// An after-event whose handler errs is parked and tried again; a before-callback gets the failure policy's
+    /// answer.
+    async fn handle(
+        &self,
+        cx: &Context,
+        request: Self::Request,
+    ) -> Result<Self::Answer, HandlerError>;
+}
+
+/// What a handler gets beside the request.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Where the callback came from and how it was authenticated.
+    pub envelope: Arc<Envelope>,
+    /// The event in the journal; the same for every attempt. `None` for a before-callback, which is answered first.
+    pub event: Option<EventId>,
+    /// 1 for the first attempt.
+    pub attempt: u32,
+}
+
+/// The accounts and groups that an event is about, without repeats.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Subjects {
+    /// User ids.
+    pub accounts: Vec<String>,
+    /// Group ids.
+    pub groups: Vec<String>,
+}
+
+/// A moment in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct EventTime(i64);
+
+/// Why a handler could not do its work. The text is stored with the event and never logged: it may name accounts.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct HandlerError {
+    message: String,
+}
+
+// === impl Subjects ===
+
+impl Subjects {
+    /// Adds an account; an empty one and a repeat are passed over.
+    #[must_use]
+    pub fn account(mut self, account: &str) -> Self {
+        insert(&mut self.accounts, account);
+        self
+    }
+
+    /// Adds accounts; empty ones and repeats are passed over.
+    #[must_use]
+    pub fn accounts<'a>(self, accounts: impl IntoIterator<Item = &'a str>) -> Self {
+        accounts.into_iter().fold(self, Self::account)
+    }
+
+    /// Adds a group; an empty one and a repeat are passed over.
+    #[must_use]
+    pub fn group(mut self, group: &str) -> Self {
+        insert(&mut self.groups, group);
+        self
+    }
+}
+
+fn insert(names: &mut Vec<String>, name: &str) {
+    if !name.is_empty() && !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
+    }
+}
+
+// === impl EventTime ===
+
+impl EventTime {
+    /// From milliseconds since the Unix epoch, as most commands carry it.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// From seconds since the Unix epoch, as push events carry it.
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+}
+
+// === impl HandlerError ===
+
+impl HandlerError {
+    /// `reason` completes "failed to handle the event: …".
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self {
+            message: reason.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_hold_each_name_once() {
+        let subjects = Subjects::default()
+            .accounts(["alice", "bob", "alice", ""])
+            .group("lobby")
+            .group("lobby");
+        assert_eq!(subjects.accounts, ["alice", "bob"]);
+        assert_eq!(subjects.groups, ["lobby"]);
+    }
+}

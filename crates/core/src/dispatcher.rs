@@ -1,0 +1,247 @@
+//! Dispatch: from a command's name to its plug-in, whose types are erased here and nowhere else.
+//!
+//! Not here: on which thread a handler runs, and what happens when it fails (the server decides that). Start at
+//! [`Dispatcher::get`], then [`Installed::prepare`].
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use async_trait::async_trait;
+use poem_openapi::types::ToJSON;
+use serde_json::Value;
+
+use crate::{
+    Answer, Callback, Callbacks, Context, Decoded, Drift, EventTime, HandlerError, List, Phase,
+    Subjects, decode,
+};
+
+/// Finds plug-ins by their command.
+#[derive(Debug, Clone)]
+pub struct Dispatcher {
+    by_command: Arc<HashMap<&'static str, usize>>,
+    installed: Arc<[Installed]>,
+}
+
+/// One installed plug-in.
+#[derive(Clone)]
+pub struct Installed {
+    descriptor: Descriptor,
+    erased: Arc<dyn Erased>,
+}
+
+/// The static facts of a plug-in: the constants of its [`Callback`].
+#[derive(Debug, Clone, Copy)]
+pub struct Descriptor {
+    /// Its place in the list, from 0: an index into tables that hold something for each plug-in.
+    pub index: usize,
+    /// [`Callback::COMMAND`].
+    pub command: &'static str,
+    /// [`Callback::FEATURE`].
+    pub feature: &'static str,
+    /// [`Callback::SUMMARY`].
+    pub summary: &'static str,
+    /// [`Callback::SOURCE`].
+    pub source: &'static str,
+    /// [`Callback::SAMPLE`].
+    pub sample: &'static str,
+    /// [`Answer::PHASE`].
+    pub phase: Phase,
+}
+
+/// A body, decoded once: what the index, the drift report and the handler need of it.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    /// Who it is about; empty when the body can't be read.
+    pub subjects: Subjects,
+    /// When it happened, where the body says so.
+    pub time: Option<EventTime>,
+    /// What differs from the types.
+    pub drift: Vec<Drift>,
+    /// The handler's work; `None` when the body can't be read.
+    pub work: Option<Work>,
+}
+
+/// A decoded request together with the handler that wants it.
+pub struct Work(Box<dyn ErasedWork>);
+
+/// Two plug-ins claim the same command.
+#[derive(Debug, thiserror::Error)]
+#[error("the command `{0}` is installed twice; remove one of them from the list of callbacks")]
+pub struct DuplicateCommand(&'static str);
+
+/// [`Callback`] without its types.
+trait Erased: Send + Sync {
+    fn prepare(self: Arc<Self>, body: &[u8]) -> Prepared;
+}
+
+/// A decoded request without its type.
+#[async_trait]
+trait ErasedWork: Send {
+    fn to_json(&self) -> Option<Value>;
+    fn allow(&self) -> Vec<u8>;
+    fn refuse(&self) -> Vec<u8>;
+    async fn run(self: Box<Self>, cx: &Context) -> Result<Vec<u8>, HandlerError>;
+}
+
+/// What both erased twins stand for.
+struct Typed<C>(C);
+
+struct TypedWork<C: Callback> {
+    callback: Arc<Typed<C>>,
+    request: C::Request,
+}
+
+// === impl Dispatcher ===
+
+impl Dispatcher {
+    /// Installs the plug-ins.
+    ///
+    /// # Errors
+    ///
+    /// Names the command that two of them claim.
+    pub fn new<L: List>(callbacks: Callbacks<L>) -> Result<Self, DuplicateCommand> {
+        let installed = callbacks.install();
+        let mut by_command = HashMap::with_capacity(installed.len());
+        for (index, callback) in installed.iter().enumerate() {
+            if by_command
+                .insert(callback.descriptor.command, index)
+                .is_some()
+            {
+                return Err(DuplicateCommand(callback.descriptor.command));
+            }
+        }
+        Ok(Self {
+            by_command: Arc::new(by_command),
+            installed: installed.into(),
+        })
+    }
+
+    /// The plug-in for a command; `None` when none is installed.
+    pub fn get(&self, command: &str) -> Option<&Installed> {
+        self.installed.get(*self.by_command.get(command)?)
+    }
+
+    /// All of them, in the order of installation.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Installed> {
+        self.installed.iter()
+    }
+}
+
+// === impl Installed ===
+
+impl Installed {
+    pub(crate) fn new<C: Callback>(callback: C, index: usize) -> Self {
+        let descriptor = Descriptor {
+            index,
+            command: C::COMMAND,
+            feature: C::FEATURE,
+            summary: C::SUMMARY,
+            source: C::SOURCE,
+            sample: C::SAMPLE,
+            phase: <C::Answer as Answer<C::Request>>::PHASE,
+        };
+        Self {
+            descriptor,
+            erased: Arc::new(Typed(callback)),
+        }
+    }
+
+    /// Its static facts.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// Decodes a body. Never fails: what can't be read is drift.
+    pub fn prepare(&self, body: &[u8]) -> Prepared {
+        Arc::clone(&self.erased).prepare(body)
+    }
+}
+
+impl fmt::Debug for Installed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Installed")
+            .field(&self.descriptor.command)
+            .finish()
+    }
+}
+
+// === impl Work ===
+
+impl Work {
+    /// The request in the vendor's words, as our types understood it.
+    pub fn to_json(&self) -> Option<Value> {
+        self.0.to_json()
+    }
+
+    /// The ack that lets the action happen, as bytes on the wire.
+    pub fn allow(&self) -> Vec<u8> {
+        self.0.allow()
+    }
+
+    /// The ack that stops the action, as far as the command can, as bytes on the wire.
+    pub fn refuse(&self) -> Vec<u8> {
+        self.0.refuse()
+    }
+
+    /// Runs the handler; the result is the ack as bytes on the wire.
+    ///
+    /// # Errors
+    ///
+    /// What the handler returned.
+    pub async fn run(self, cx: &Context) -> Result<Vec<u8>, HandlerError> {
+        self.0.run(cx).await
+    }
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Work")
+    }
+}
+
+// === impl Typed ===
+
+impl<C: Callback> Erased for Typed<C> {
+    fn prepare(self: Arc<Self>, body: &[u8]) -> Prepared {
+        let Decoded { value, drift } = decode::<C::Request>(body);
+        let Some(request) = value else {
+            return Prepared {
+                drift,
+                ..Prepared::default()
+            };
+        };
+        Prepared {
+            subjects: C::subjects(&request),
+            time: C::time(&request),
+            drift,
+            work: Some(Work(Box::new(TypedWork {
+                callback: self,
+                request,
+            }))),
+        }
+    }
+}
+
+#[async_trait]
+impl<C: Callback> ErasedWork for TypedWork<C> {
+    fn to_json(&self) -> Option<Value> {
+        self.request.to_json()
+    }
+
+    fn allow(&self) -> Vec<u8> {
+        encode::<C>(C::Answer::allow(&self.request))
+    }
+
+    fn refuse(&self) -> Vec<u8> {
+        encode::<C>(C::Answer::refuse(&self.request))
+    }
+
+    async fn run(self: Box<Self>, cx: &Context) -> Result<Vec<u8>, HandlerError> {
+        let answer = self.callback.0.handle(cx, self.request).await?;
+        Ok(encode::<C>(answer))
+    }
+}
+
+fn encode<C: Callback>(answer: C::Answer) -> Vec<u8> {
+    serde_json::to_vec(&answer.into_ack())
+        .expect("an ack has string keys and no failing serializer")
+}

@@ -1,0 +1,29 @@
+//! What a callback is, whoever serves it: the plug-in API, the list of installed plug-ins and their
+//! dispatch, tolerant decoding, envelopes, answers and authentication.
+//!
+//! It opens no socket and no file and has no clock of its own: the time comes in as an argument.
+//! Start at [`Callback`], the trait of a plug-in, then [`Callbacks`], the list of them.
+
+mod answer;
+mod authentication;
+mod callback;
+mod callbacks;
+pub mod decode;
+mod dispatcher;
+mod envelope;
+mod event_id;
+mod query;
+mod refusal;
+
+pub use answer::{Ack, ActionStatus, Answer, Noted, Phase};
+pub use authentication::{
+    App, Apps, AppsError, Genuine, Peer, SIGN_WINDOW_SECONDS, Token, TokenError, sign,
+};
+pub use callback::{Callback, Context, EventTime, HandlerError, Subjects};
+pub use callbacks::{Callbacks, List, Visitor};
+pub use decode::{Decoded, Drift, decode};
+pub use dispatcher::{Descriptor, Dispatcher, DuplicateCommand, Installed, Prepared, Work};
+pub use envelope::{Envelope, Proof, Verdict};
+pub use event_id::EventId;
+pub use query::Query;
+pub use refusal::Refusal;

@@ -1,0 +1,185 @@
+//! The query of a callback's URL: the truth about where it goes.
+//!
+//! Parameters come in any order. The app id occurs in three spellings, which count as one; whatever occurs twice is
+//! refused, since two readers could disagree about it. Facts: section 1 of the protocol overview.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use crate::Refusal;
+
+/// The parameters that the gateway reads; the others are checked for repeats and passed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query<'a> {
+    /// `SdkAppid`, also spelled `SDKAppID` or `SdkAppId`.
+    pub sdk_app_id: Option<Cow<'a, str>>,
+    /// `CallbackCommand`.
+    pub command: Option<Cow<'a, str>>,
+    /// `ClientIP`.
+    pub client_ip: Option<Cow<'a, str>>,
+    /// `OptPlatform`.
+    pub platform: Option<Cow<'a, str>>,
+    /// `RequestId`, undocumented but seen.
+    pub request_id: Option<Cow<'a, str>>,
+    /// `Sign`.
+    pub sign: Option<Cow<'a, str>>,
+    /// `RequestTime`.
+    pub request_time: Option<Cow<'a, str>>,
+}
+
+/// More than any callback carries; a bound on the search for repeats.
+const PARAMETERS_MAX: usize = 32;
+
+/// Longer than any value that is kept; it becomes part of the envelope.
+const VALUE_BYTES_MAX: usize = 256;
+
+impl<'a> Query<'a> {
+    /// Reads a raw query, without its `?`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::MalformedQuery`] or [`Refusal::RepeatedParameter`].
+    pub fn parse(raw: &'a str) -> Result<Self, Refusal> {
+        let mut query = Self::default();
+        let mut others: Vec<Cow<'a, str>> = Vec::new();
+        for (count, pair) in raw.split('&').filter(|pair| !pair.is_empty()).enumerate() {
+            if count == PARAMETERS_MAX {
+                return Err(Refusal::MalformedQuery);
+            }
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = unescape(name)?;
+            let Some(slot) = query.slot(&name) else {
+                if others.contains(&name) {
+                    return Err(Refusal::RepeatedParameter);
+                }
+                others.push(name);
+                continue;
+            };
+            if slot.is_some() {
+                return Err(Refusal::RepeatedParameter);
+            }
+            let value = unescape(value)?;
+            if value.len() > VALUE_BYTES_MAX || value.chars().any(char::is_control) {
+                return Err(Refusal::MalformedQuery);
+            }
+            *slot = Some(value);
+        }
+        Ok(query)
+    }
+
+    /// Whether it is a console's check of the URL rather than a callback.
+    pub fn is_probe(&self) -> bool {
+        self.sdk_app_id.is_none() && self.command.is_none()
+    }
+
+    fn slot(&mut self, name: &str) -> Option<&mut Option<Cow<'a, str>>> {
+        match name {
+            "CallbackCommand" => Some(&mut self.command),
+            "ClientIP" => Some(&mut self.client_ip),
+            "OptPlatform" => Some(&mut self.platform),
+            "RequestId" => Some(&mut self.request_id),
+            "Sign" => Some(&mut self.sign),
+            "RequestTime" => Some(&mut self.request_time),
+            name if name.eq_ignore_ascii_case("SdkAppid") => Some(&mut self.sdk_app_id),
+            _ => None,
+        }
+    }
+}
+
+/// Percent-decodes, strictly: a stray `%` or anything but UTF-8 is malformed.
+fn unescape(text: &str) -> Result<Cow<'_, str>, Refusal> {
+    if !text.contains(['%', '+']) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('%') {
+        let is_hex = after
+            .as_bytes()
+            .get(..2)
+            .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        if !is_hex {
+            return Err(Refusal::MalformedQuery);
+        }
+        rest = after;
+    }
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced)
+        .decode_utf8()
+        .map_err(|_| Refusal::MalformedQuery)?;
+    Ok(Cow::Owned(decoded.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DOCUMENTED: &str = "SdkAppid=1400000000&CallbackCommand=Sns.CallbackFriendDelete&contenttype=json&ClientIP=127.0.0.1&OptPlatform=iOS&Sign=ab&RequestTime=1669872112";
+
+    #[test]
+    fn reads_the_documented_query_in_any_order() {
+        let forward = Query::parse(DOCUMENTED).unwrap();
+        let reversed: Vec<&str> = DOCUMENTED.split('&').rev().collect();
+        let reversed = reversed.join("&");
+        assert_eq!(Query::parse(&reversed).unwrap(), forward);
+        assert_eq!(forward.command.as_deref(), Some("Sns.CallbackFriendDelete"));
+        assert_eq!(forward.client_ip.as_deref(), Some("127.0.0.1"));
+    }
+
+    #[test]
+    fn knows_three_spellings_of_the_app_id() {
+        for name in ["SdkAppid", "SDKAppID", "SdkAppId"] {
+            let raw = format!("{name}=1400000000");
+            assert_eq!(
+                Query::parse(&raw).unwrap().sdk_app_id.as_deref(),
+                Some("1400000000")
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_whatever_occurs_twice() {
+        for raw in [
+            "SdkAppid=1&SDKAppID=2",
+            "Sign=a&Sign=b",
+            "other=1&other=1",
+            "CallbackCommand=a&Callback%43ommand=b",
+        ] {
+            assert_eq!(Query::parse(raw), Err(Refusal::RepeatedParameter), "{raw}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_query() {
+        for raw in [
+            "CallbackCommand=%zz",
+            "Sign=%f",
+            "SdkAppid=%ff",
+            "CallbackCommand=a%0ab",
+            "%=1",
+            "OptPlatform=%00",
+        ] {
+            assert_eq!(Query::parse(raw), Err(Refusal::MalformedQuery), "{raw}");
+        }
+        let many: Vec<String> = (0..=PARAMETERS_MAX).map(|n| format!("p{n}=1")).collect();
+        assert_eq!(Query::parse(&many.join("&")), Err(Refusal::MalformedQuery));
+        let long = format!("ClientIP={}", "1".repeat(VALUE_BYTES_MAX + 1));
+        assert_eq!(Query::parse(&long), Err(Refusal::MalformedQuery));
+    }
+
+    #[test]
+    fn an_empty_query_is_a_probe() {
+        assert!(Query::parse("").unwrap().is_probe());
+        assert!(Query::parse("probe=1").unwrap().is_probe());
+        assert!(!Query::parse("CallbackCommand=a").unwrap().is_probe());
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(raw in ".{0,200}") {
+            let _query = Query::parse(&raw);
+        }
+    }
+}
