@@ -1,1 +1,1 @@
-//! stub
+//! The journal: not written yet.

@@ -1,1 +1,1 @@
-//! stub
+//! The server: not written yet.

@@ -1,2 +1,2 @@
-//! stub
+//! The server: not written yet.
 fn main() {}
