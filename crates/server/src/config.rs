@@ -1,0 +1,248 @@
+//! The configuration: one `Config` made of each part's own struct, loaded in layers and checked once.
+//!
+//! Layers: the embedded `config/default.toml`, then a file, then `GATEWAY_*`. Parts never read the environment. Start
+//! at [`load`]; `config/default.toml` is the manual.
+
+mod layers;
+mod problem;
+mod validate;
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use bytesize::ByteSize;
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize, Serializer};
+
+pub use layers::load;
+pub use problem::{Problem, Problems};
+pub use validate::{Checked, check};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The listener that Chat calls.
+    pub callbacks: CallbacksConfig,
+    /// The listener for people and tools.
+    pub admin: AdminConfig,
+    /// Where events are kept, and how long.
+    pub journal: JournalConfig,
+    /// How plug-ins run.
+    pub handlers: HandlersConfig,
+    /// Logs on standard error.
+    pub log: LogConfig,
+    /// What happens on SIGTERM.
+    pub shutdown: ShutdownConfig,
+    /// The apps, by name.
+    #[serde(default)]
+    pub apps: BTreeMap<String, AppConfig>,
+}
+
+/// `[callbacks]`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CallbacksConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// The path of the URL in Chat's console.
+    pub path: String,
+    /// The longest body.
+    #[schemars(with = "String")]
+    pub body_max: ByteSize,
+    /// From a request's first byte to its answer.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub deadline: Duration,
+    /// Reverse proxies whose `X-Forwarded-For` is believed.
+    #[schemars(with = "Vec<String>")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Connections open at once.
+    pub connections_max: usize,
+    /// Bytes of bodies in memory at once.
+    #[schemars(with = "String")]
+    pub bodies_max: ByteSize,
+    /// Threads that serve callbacks.
+    pub threads: usize,
+    /// TLS; plain HTTP without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsConfig>,
+}
+
+/// `[admin]`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// The file of the bearer token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+    /// Further names by which it may be called.
+    pub hosts: Vec<String>,
+    /// Plain HTTP off loopback.
+    pub plaintext: bool,
+    /// TLS; plain HTTP without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsConfig>,
+}
+
+/// `[callbacks.tls]` and `[admin.tls]`: PEM files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The certificate with its whole chain.
+    pub certificate: PathBuf,
+    /// Its private key, not encrypted.
+    pub private_key: PathBuf,
+    /// The authority whose client certificates become part of the proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_ca: Option<PathBuf>,
+}
+
+/// `[journal]`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JournalConfig {
+    /// The directory.
+    pub path: PathBuf,
+    /// How long events are kept.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub retention: Duration,
+    /// The log's size.
+    #[schemars(with = "String")]
+    pub bytes_max: ByteSize,
+    /// Events that may wait for the disk.
+    pub queue_events: usize,
+    /// Bytes that may wait for the disk.
+    #[schemars(with = "String")]
+    pub queue_bytes: ByteSize,
+}
+
+/// `[handlers]`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandlersConfig {
+    /// Handlers of one command that run at once.
+    pub concurrency: usize,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// A tracing filter.
+    pub level: String,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One readable line.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[shutdown]`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShutdownConfig {
+    /// How long `/readyz` fails before anything else happens.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub drain: Duration,
+    /// How long everything may take to finish after that.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub grace: Duration,
+}
+
+/// `[apps.NAME]`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppConfig {
+    /// The vendor's number of the app.
+    pub sdk_app_id: u64,
+    /// A live token; better in a file.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "redacted"
+    )]
+    #[schemars(with = "Option<String>")]
+    pub token: Option<SecretString>,
+    /// Files with a live token each.
+    #[serde(default)]
+    pub token_files: Vec<PathBuf>,
+    /// Whether authentication is off in Chat's console.
+    #[serde(default)]
+    pub unsigned: bool,
+    /// Networks that its callbacks must come from.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub sources: Vec<IpNet>,
+}
+
+impl Config {
+    /// Whether neither listener can be reached from another machine.
+    pub fn is_local(&self) -> bool {
+        self.callbacks.listen.ip().is_loopback() && self.admin.listen.ip().is_loopback()
+    }
+
+    /// Where the token of the app `demo` lies, which a first run makes.
+    pub fn demo_token_file(&self) -> PathBuf {
+        self.journal.path.join("demo.token")
+    }
+
+    /// The admin listener's URL for a client on this machine.
+    pub fn admin_url(&self) -> String {
+        let scheme = if self.admin.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://{}", reachable(self.admin.listen))
+    }
+
+    /// The URL that Chat calls, as seen from this machine.
+    pub fn callback_url(&self) -> String {
+        let scheme = if self.callbacks.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        format!(
+            "{scheme}://{}{}",
+            reachable(self.callbacks.listen),
+            self.callbacks.path
+        )
+    }
+}
+
+/// An address that can be connected to: loopback in place of "any address".
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+fn redacted<S: Serializer>(
+    _secret: &Option<SecretString>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str("[redacted]")
+}
