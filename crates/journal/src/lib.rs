@@ -1,1 +1,5 @@
-//! The journal: not written yet.
+//! The journal: every acknowledged event, synced to disk before its ack.
+
+mod config;
+
+pub use config::Config;

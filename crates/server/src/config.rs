@@ -33,7 +33,7 @@ pub struct Config {
     /// The listener for people and tools.
     pub admin: AdminConfig,
     /// Where events are kept, and how long.
-    pub journal: JournalConfig,
+    pub journal: gateway_journal::Config,
     /// How plug-ins run.
     pub handlers: HandlersConfig,
     /// Logs on standard error.
@@ -104,26 +104,6 @@ pub struct TlsConfig {
     /// The authority whose client certificates become part of the proof.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<PathBuf>,
-}
-
-/// `[journal]`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct JournalConfig {
-    /// The directory.
-    pub path: PathBuf,
-    /// How long events are kept.
-    #[serde(with = "humantime_serde")]
-    #[schemars(with = "String")]
-    pub retention: Duration,
-    /// The log's size.
-    #[schemars(with = "String")]
-    pub bytes_max: ByteSize,
-    /// Events that may wait for the disk.
-    pub queue_events: usize,
-    /// Bytes that may wait for the disk.
-    #[schemars(with = "String")]
-    pub queue_bytes: ByteSize,
 }
 
 /// `[handlers]`.
@@ -240,6 +220,7 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
+#[expect(clippy::ref_option, reason = "the signature that serde wants")]
 fn redacted<S: Serializer>(
     _secret: &Option<SecretString>,
     serializer: S,
