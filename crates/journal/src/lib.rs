@@ -1,5 +1,25 @@
-//! The journal: every acknowledged event, synced to disk before its ack.
+//! The journal: every acknowledged event, synced to disk before its ack; what is derived from the log, and who has read
+//! it how far.
+//!
+//! It knows envelopes and bytes, not plug-ins; no SQL shows in its signatures. Start at [`Journal`] (append, head),
+//! then [`Reader`]; [`Index`] finds events by subject, [`State`] keeps the cursors and outcomes of handlers.
 
 mod config;
+mod event;
+mod index;
+mod journal;
+mod reader;
+mod state;
 
 pub use config::Config;
+pub use event::{Row, StoredEvent};
+pub use index::{Index, IndexError, IndexQuery, Key};
+pub use journal::{
+    AppendError, Appender, CheckReport, Closed, Completions, Head, Health, Journal, JournalError,
+    Observer, Usage, backup, check,
+};
+pub use reader::{Filter, Page, ReadError, ReadLimit, Reader};
+pub use state::{Outcome, Reason, State, StateError, StateReader, Status};
+
+/// Where an event stands in the log: starts at 1, only grows, need not be dense.
+pub type Sequence = u64;

@@ -1,5 +1,14 @@
 //! The callback gateway as a library: `run` with a configuration and plug-ins is the whole service.
 //!
-//! The binary is a tiny `main`. Start at [`config`], then the life of a callback in `docs/architecture.md`.
+//! The binary is a tiny `main`. Start at [`run`], then the life of a callback in `docs/architecture.md`.
 
+pub mod admin;
+pub mod callbacks;
+pub mod cli;
 pub mod config;
+pub mod ingest;
+pub mod listener;
+pub mod metrics;
+pub mod openapi;
+pub mod readiness;
+pub mod run;

@@ -1,0 +1,28 @@
+//! An event as the log keeps it.
+
+use bytes::Bytes;
+use gateway_core::Envelope;
+
+use crate::Sequence;
+
+/// An event as read from the log.
+#[derive(Debug, Clone)]
+pub struct StoredEvent {
+    /// Where it stands.
+    pub sequence: Sequence,
+    /// When it was journaled, in milliseconds since the Unix epoch; never less than that of an earlier event.
+    pub journaled_ms: u64,
+    /// Where it came from.
+    pub envelope: Envelope,
+    /// The body as received.
+    pub body: Bytes,
+}
+
+/// What a row of the log holds.
+#[derive(Debug, Clone)]
+pub enum Row {
+    /// A whole event.
+    Event(StoredEvent),
+    /// A row whose checksum or envelope is wrong.
+    Damaged(Sequence),
+}

@@ -1,0 +1,10 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use gateway_core::{Callbacks, List};
+
+/// Parses the arguments and does what they say.
+pub fn main<L: List>(_callbacks: Callbacks<L>) -> ExitCode {
+    unimplemented!()
+}
