@@ -32,6 +32,8 @@ pub struct Parts {
     pub readiness: Arc<Readiness>,
     /// Who may call.
     pub guard: Arc<ArcSwap<GuardConfig>>,
+    /// Where Chat calls, for the page.
+    pub callback_path: String,
 }
 
 /// Who may call the admin listener; exchanged on reload.

@@ -8,3 +8,11 @@ use gateway_core::{Callbacks, List};
 pub fn main<L: List>(_callbacks: Callbacks<L>) -> ExitCode {
     unimplemented!()
 }
+
+pub(crate) fn welcome(
+    _checked: &crate::config::Checked,
+    _listeners: &crate::run::Listeners,
+    _file: Option<&std::path::Path>,
+) -> anyhow::Result<String> {
+    unimplemented!()
+}

@@ -1,45 +1,297 @@
-//! The callback endpoint.
+//! The callback endpoint: proves that a call is genuine, journals it, answers in time.
+//!
+//! What it promises: nothing unauthenticated is read or stored; an after-callback is acked once it is synced, or not at
+//! all; a before-callback is always answered within the deadline. Not here: sockets (`listener`) and what happens after
+//! the ack (`follower`). Start at [`Ingest::call`].
+
+mod answer;
+mod body;
+mod live;
+mod pending;
+mod repeats;
+mod simulate;
+mod tally;
+mod verdict;
+
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use gateway_core::EventId;
+use gateway_core::{Ack, Dispatcher, Envelope, EventId, Installed, Peer, Phase, Query, Refusal};
+use gateway_journal::{AppendError, Appender};
+use poem::{Endpoint, Request, Response, endpoint::make_sync, http::Method};
 
-/// The callback endpoint.
-#[derive(Debug)]
-pub struct Ingest {}
+use crate::{
+    handlers::Handlers,
+    listener::Arrival,
+    metrics::{Metrics, Outcome},
+};
 
-/// What a simulated callback was answered.
+pub use live::Live;
+pub use simulate::{SimulateError, Simulated};
+
+use answer::{acked, probed, refused};
+use body::InFlight;
+use pending::PendingAppend;
+use repeats::{Fingerprint, Repeats, Turn};
+use tally::Tally;
+
+/// The callback endpoint of one runtime.
 #[derive(Debug, Clone)]
-pub struct Simulated {
-    /// The HTTP status that Chat would get.
-    pub status: u16,
-    /// The body that Chat would get: an ack.
-    pub ack: Bytes,
-    /// The event, when it was journaled before the answer.
-    pub event: Option<EventId>,
+pub struct Ingest {
+    shared: Arc<Shared>,
+    appender: Appender,
 }
 
-/// A callback could not be simulated.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SimulateError {
-    /// There is no such app.
-    #[error("no app is named `{0}`")]
-    UnknownApp(String),
-    /// Several apps and none named.
-    #[error("several apps are configured; name one")]
-    AppNeeded,
-    /// No answer within the deadline: over the network the connection would be closed.
-    #[error("the callback was not answered in time")]
-    Unanswered,
+/// What the endpoints of all runtimes share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The apps, exchanged on reload.
+    pub live: Arc<arc_swap::ArcSwap<Live>>,
+    /// The installed plug-ins.
+    pub dispatcher: Dispatcher,
+    /// Where before-callbacks are decided.
+    pub handlers: Arc<Handlers>,
+    /// Where everything is counted.
+    pub metrics: Arc<Metrics>,
+    /// The path of the callback URL, for `simulate`.
+    pub path: String,
+    /// The longest body, in bytes.
+    pub body_max: usize,
+    /// From a request's first byte to its answer.
+    pub deadline: Duration,
+    in_flight: InFlight,
+    repeats: Repeats,
 }
+
+/// A genuine callback with its body.
+struct Callback<'a> {
+    envelope: Envelope,
+    body: Bytes,
+    installed: Option<&'a Installed>,
+    tally: Tally<'a>,
+}
+
+/// How a callback ends when it is not refused.
+enum Answer {
+    /// Acked; the event's id when it was journaled first.
+    Ack(Bytes, Option<EventId>),
+    /// Too late: whoever waits gets nothing, and the listener closes the connection.
+    Late,
+}
+
+// === impl Shared ===
+
+impl Shared {
+    /// `bodies_max` caps the bytes of bodies in memory.
+    pub fn new(
+        live: Arc<arc_swap::ArcSwap<Live>>,
+        dispatcher: Dispatcher,
+        handlers: Arc<Handlers>,
+        metrics: Arc<Metrics>,
+        config: &crate::config::CallbacksConfig,
+    ) -> Self {
+        let bytes = |size: bytesize::ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
+        Self {
+            live,
+            dispatcher,
+            handlers,
+            metrics,
+            path: config.path.clone(),
+            body_max: bytes(config.body_max),
+            deadline: config.deadline,
+            in_flight: InFlight::new(bytes(config.bodies_max)),
+            repeats: Repeats::default(),
+        }
+    }
+}
+
+// === impl Ingest ===
 
 impl Ingest {
-    /// Signs `body` for an app (the only one when `None`) and sends it through the pipeline in process.
-    pub async fn simulate(
+    /// The endpoint of the runtime that `appender` belongs to.
+    pub fn new(shared: Arc<Shared>, appender: Appender) -> Self {
+        Self { shared, appender }
+    }
+
+    /// The endpoint of every other path: nothing is there.
+    pub fn elsewhere(&self) -> impl Endpoint<Output = Response> + 'static {
+        let metrics = Arc::clone(&self.shared.metrics);
+        make_sync(move |_| {
+            metrics.reject(Refusal::NotFound);
+            refused(Refusal::NotFound)
+        })
+    }
+
+    async fn receive(&self, request: Request) -> Result<Response, Refusal> {
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            self.shared.metrics.probes.inc();
+            return Ok(probed());
+        }
+        if *request.method() != Method::POST {
+            return Err(Refusal::Method);
+        }
+        let arrival = *request
+            .extensions()
+            .get::<Arrival>()
+            .expect("the listener says when and from whom each request came");
+        match self.let_in(request, arrival).await? {
+            None => {
+                self.shared.metrics.probes.inc();
+                Ok(probed())
+            }
+            Some((callback, _reserved)) => match self.answer(callback).await? {
+                Answer::Ack(ack, event) => Ok(acked(ack, event)),
+                Answer::Late => std::future::pending().await,
+            },
+        }
+    }
+
+    /// Authenticates, then reads the body. `None` for a probe.
+    async fn let_in(
         &self,
-        _app: Option<&str>,
-        _command: &str,
-        _body: Bytes,
-    ) -> Result<Simulated, SimulateError> {
-        unimplemented!()
+        mut request: Request,
+        arrival: Arrival,
+    ) -> Result<Option<(Callback<'_>, body::Reserved<'_>)>, Refusal> {
+        let shared = &*self.shared;
+        let body = request.take_body();
+        let query = Query::parse(request.uri().query().unwrap_or_default())?;
+        if query.is_probe() {
+            return Ok(None);
+        }
+        let live = shared.live.load_full();
+        let genuine = live
+            .apps
+            .authenticate(&query, arrival.received_ms / 1000, arrival.peer)?;
+        let command = query
+            .command
+            .as_deref()
+            .filter(|command| !command.is_empty())
+            .ok_or(Refusal::MalformedQuery)?;
+        let owned = |value: &Option<std::borrow::Cow<'_, str>>| value.as_deref().map(str::to_owned);
+        let envelope = Envelope {
+            app: genuine.app.name.to_string(),
+            sdk_app_id: genuine.app.sdk_app_id,
+            command: command.to_owned(),
+            received_ms: arrival.received_ms,
+            client_ip: owned(&query.client_ip),
+            platform: owned(&query.platform),
+            request_id: owned(&query.request_id),
+            peer: match arrival.peer {
+                Peer::Network { address, .. } => Some(address),
+                Peer::Simulated => None,
+            },
+            proof: genuine.proof,
+            simulated: matches!(arrival.peer, Peer::Simulated),
+            verdict: None,
+        };
+        let deadline = arrival.first_byte + shared.deadline;
+        let (body, reserved) = shared
+            .in_flight
+            .read(body, request.headers(), shared.body_max, deadline)
+            .await?;
+        let installed = shared.dispatcher.get(&envelope.command);
+        let app = live.metrics(envelope.sdk_app_id);
+        let callback = Callback {
+            tally: Tally::new(&shared.metrics, app, installed, arrival.first_byte),
+            installed,
+            envelope,
+            body,
+        };
+        Ok(Some((callback, reserved)))
+    }
+
+    /// Answers a genuine callback, or the one it repeats.
+    async fn answer(&self, callback: Callback<'_>) -> Result<Answer, Refusal> {
+        let Some(fingerprint) = Fingerprint::of(&callback.envelope, &callback.body) else {
+            return self.decide(callback, None).await;
+        };
+        loop {
+            match self.shared.repeats.turn(fingerprint).await {
+                Turn::First(first) => return self.decide(callback, Some(first)).await,
+                Turn::Repeat(ack) => {
+                    return Ok(self.in_time(callback.tally, Outcome::Repeated, ack, None));
+                }
+                // The first one failed: this one takes its place.
+                Turn::Again => {}
+            }
+        }
+    }
+
+    async fn decide(
+        &self,
+        callback: Callback<'_>,
+        first: Option<repeats::First>,
+    ) -> Result<Answer, Refusal> {
+        match callback.installed {
+            Some(installed) if installed.descriptor().phase == Phase::Before => {
+                let ack = self.judge(callback, installed).await;
+                if let Some(first) = first {
+                    first.answered(ack.clone());
+                }
+                Ok(Answer::Ack(ack, None))
+            }
+            _ => self.note(callback, first).await,
+        }
+    }
+
+    /// Journals an after-callback and acks it after the sync.
+    async fn note(
+        &self,
+        callback: Callback<'_>,
+        first: Option<repeats::First>,
+    ) -> Result<Answer, Refusal> {
+        let Callback {
+            envelope,
+            body,
+            tally,
+            ..
+        } = callback;
+        let appended = match first {
+            None => self.appender.append(envelope, body).await,
+            Some(first) => PendingAppend::new(&self.appender, envelope, body, first).await,
+        };
+        match appended {
+            Ok(event) => {
+                let ack = Bytes::from_static(Ack::OK);
+                Ok(self.in_time(tally, Outcome::Ok, ack, Some(event)))
+            }
+            Err(error) => {
+                tally.refuse();
+                Err(match error {
+                    AppendError::Overloaded => Refusal::Overload,
+                    AppendError::Full | AppendError::Unwritable | AppendError::Closed => {
+                        Refusal::Journal
+                    }
+                })
+            }
+        }
+    }
+
+    /// The ack of an after-callback, unless the deadline has passed.
+    fn in_time(
+        &self,
+        tally: Tally<'_>,
+        outcome: Outcome,
+        ack: Bytes,
+        event: Option<EventId>,
+    ) -> Answer {
+        if tally.elapsed() < self.shared.deadline {
+            tally.end(outcome);
+            Answer::Ack(ack, event)
+        } else {
+            tally.end(Outcome::Unanswered);
+            Answer::Late
+        }
+    }
+}
+
+impl Endpoint for Ingest {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        Ok(self.receive(request).await.unwrap_or_else(|refusal| {
+            self.shared.metrics.reject(refusal);
+            refused(refusal)
+        }))
     }
 }

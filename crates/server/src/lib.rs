@@ -5,7 +5,10 @@
 pub mod admin;
 pub mod callbacks;
 pub mod cli;
+pub mod clock;
 pub mod config;
+pub mod follower;
+pub mod handlers;
 pub mod ingest;
 pub mod listener;
 pub mod metrics;

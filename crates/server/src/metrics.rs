@@ -1,12 +1,346 @@
-//! Metrics.
+//! Every metric, with its handle resolved once: counting costs an addition, and an attacker can't make a new series.
+//!
+//! Labels come from closed sets and their series exist from the start with 0; commands that are not installed are
+//! `other`. Names and labels are an interface: dashboards and alerts are made of them.
 
-/// Every metric, resolved once.
+mod callbacks;
+mod registration;
+
+use std::{sync::Arc, time::Duration};
+
+use gateway_core::{Dispatcher, Phase, Refusal};
+use gateway_journal::{Observer, Usage};
+use prometheus::{
+    Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
+};
+
+use callbacks::CallbackMetrics;
+pub use callbacks::{AppMetrics, Outcome};
+use registration::Registration;
+
+/// Every metric of the gateway.
 #[derive(Debug)]
-pub struct Metrics {}
+pub struct Metrics {
+    registry: Registry,
+    callbacks: CallbackMetrics,
+    rejected: Vec<IntCounter>,
+    handlers: Vec<HandlerMetrics>,
+    reloads: IntCounterVec,
+    open_connections: IntGaugeVec,
+    journal: Arc<JournalMetrics>,
+    /// Console checks of the URL.
+    pub probes: IntCounter,
+    /// Synced events that the follower has not read yet.
+    pub follower_lag: IntGauge,
+    /// 1 while `/readyz` says 200.
+    pub ready: IntGauge,
+}
+
+/// What became of one command's handler.
+#[derive(Debug)]
+pub struct HandlerMetrics {
+    /// It did its work.
+    pub ok: IntCounter,
+    /// It returned an error; the event is parked.
+    pub error: IntCounter,
+    /// It panicked; the event is parked.
+    pub panic: IntCounter,
+    /// It took too long; the event is parked.
+    pub timeout: IntCounter,
+    /// The body could not be decoded; the event is dead at once.
+    pub undecodable: IntCounter,
+    /// The last attempt failed; the event is dead.
+    pub dead: IntCounter,
+    /// Events whose body differs from the types.
+    pub drift: IntCounter,
+    /// Events that wait for another attempt.
+    pub parked_events: IntGauge,
+    /// Events that were given up and are still in the journal.
+    pub dead_events: IntGauge,
+    /// Threads given up because a handler blocked them.
+    pub abandoned_threads: IntGauge,
+}
+
+/// What the journal's writer reports.
+#[derive(Debug)]
+struct JournalMetrics {
+    commit: Histogram,
+    batch: Histogram,
+    unrecorded: IntCounter,
+    trimmed: IntCounter,
+    bytes: IntGauge,
+    wal_bytes: IntGauge,
+    writable: IntGauge,
+}
+
+/// Edges in seconds: from a quick sync to one that makes callbacks late.
+const COMMIT_SECONDS: [f64; 12] = [
+    0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1.5,
+];
+
+const BATCH_EVENTS: [f64; 9] = [1.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
+
+// === impl Metrics ===
 
 impl Metrics {
+    /// Creates every series for the installed plug-ins. `apps` come with [`Metrics::app`].
+    pub fn new(dispatcher: &Dispatcher) -> Self {
+        let registration = Registration::default();
+        let rejected = registration.counters(
+            "gateway_rejected_total",
+            "Requests turned away, by reason; nothing of them was parsed or stored.",
+            &["reason"],
+        );
+        let build = registration.gauges(
+            "gateway_build_info",
+            "Always 1; the version is in the label.",
+            &["version"],
+        );
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let reloads = registration.counters(
+            "gateway_config_reloads_total",
+            "Reloads of the configuration by SIGHUP; after a failed one the old configuration stays.",
+            &["result"],
+        );
+        for result in ["ok", "failed"] {
+            reloads.with_label_values(&[result]);
+        }
+        let open_connections = registration.gauges(
+            "gateway_open_connections",
+            "Connections open now, by listener.",
+            &["listener"],
+        );
+        for listener in ["callbacks", "admin"] {
+            open_connections.with_label_values(&[listener]);
+        }
+        Self {
+            callbacks: CallbackMetrics::new(&registration, dispatcher),
+            rejected: Refusal::ALL
+                .iter()
+                .map(|refusal| rejected.with_label_values(&[refusal.reason()]))
+                .collect(),
+            handlers: handler_metrics(&registration, dispatcher),
+            reloads,
+            open_connections,
+            journal: Arc::new(JournalMetrics::new(&registration)),
+            probes: registration.counter(
+                "gateway_probes_total",
+                "Checks of the callback URL without app id and command, as consoles and load balancers make them.",
+            ),
+            follower_lag: registration.gauge(
+                "gateway_follower_lag_events",
+                "Synced events that the follower has not yet indexed and handed to handlers.",
+            ),
+            ready: registration.gauge("gateway_ready", "1 while /readyz answers 200."),
+            registry: registration.finish(),
+        }
+    }
+
+    /// The counters of one app, created with 0; the same for the same name.
+    pub fn app(&self, name: &str) -> Arc<AppMetrics> {
+        self.callbacks.app(name)
+    }
+
+    /// Counts a refused request.
+    pub fn reject(&self, refusal: Refusal) {
+        let position = Refusal::ALL.iter().position(|other| *other == refusal);
+        if let Some(counter) = position.and_then(|position| self.rejected.get(position)) {
+            counter.inc();
+        }
+    }
+
+    /// Observes an answered callback; `index` is the plug-in's, `None` for a command that is not installed.
+    pub fn answered(&self, phase: Phase, index: Option<usize>, elapsed: Duration) {
+        self.callbacks.answered(phase, index, elapsed);
+    }
+
+    /// The metrics of the handler of the plug-in at `index`.
+    pub fn handler(&self, index: usize) -> Option<&HandlerMetrics> {
+        self.handlers.get(index)
+    }
+
+    /// The gauge of one listener: `callbacks` or `admin`.
+    pub fn open_connections(&self, listener: &str) -> IntGauge {
+        self.open_connections.with_label_values(&[listener])
+    }
+
+    /// Counts a reload.
+    pub fn reloaded(&self, succeeded: bool) {
+        let result = if succeeded { "ok" } else { "failed" };
+        self.reloads.with_label_values(&[result]).inc();
+    }
+
+    /// What the journal reports to.
+    pub fn observer(&self) -> Arc<dyn Observer> {
+        Arc::clone(&self.journal) as Arc<dyn Observer>
+    }
+
+    /// Sets the journal's gauges.
+    pub fn journal(&self, usage: Usage, is_writable: bool) {
+        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.journal.bytes.set(signed(usage.bytes));
+        self.journal.wal_bytes.set(signed(usage.wal_bytes));
+        self.journal.writable.set(i64::from(is_writable));
+    }
+
     /// The text format.
     pub fn render(&self) -> String {
-        unimplemented!()
+        let mut text = Vec::new();
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut text)
+            .expect("a vector takes every byte, and every family has a sample");
+        String::from_utf8(text).expect("the text format is UTF-8")
+    }
+}
+
+fn handler_metrics(registration: &Registration, dispatcher: &Dispatcher) -> Vec<HandlerMetrics> {
+    let outcomes = registration.counters(
+        "gateway_handler_outcomes_total",
+        "Attempts of handlers for after-commands, and events given up (`undecodable`, `dead`).",
+        &["command", "outcome"],
+    );
+    let drift = registration.counters(
+        "gateway_decode_drift_total",
+        "Events whose body differs from what the plug-in's types expect.",
+        &["command"],
+    );
+    let parked = registration.gauges(
+        "gateway_handler_parked_events",
+        "Events that wait for another attempt of their handler.",
+        &["command"],
+    );
+    let dead = registration.gauges(
+        "gateway_handler_dead_events",
+        "Events whose handler was given up, and that are still in the journal.",
+        &["command"],
+    );
+    let abandoned = registration.gauges(
+        "gateway_handler_abandoned_threads",
+        "Threads that a handler has blocked for longer than its time limit.",
+        &["command"],
+    );
+    let installed = dispatcher.iter().map(|installed| {
+        let command = installed.descriptor().command;
+        let outcome = |outcome| outcomes.with_label_values(&[command, outcome]);
+        HandlerMetrics {
+            ok: outcome("ok"),
+            error: outcome("error"),
+            panic: outcome("panic"),
+            timeout: outcome("timeout"),
+            undecodable: outcome("undecodable"),
+            dead: outcome("dead"),
+            drift: drift.with_label_values(&[command]),
+            parked_events: parked.with_label_values(&[command]),
+            dead_events: dead.with_label_values(&[command]),
+            abandoned_threads: abandoned.with_label_values(&[command]),
+        }
+    });
+    installed.collect()
+}
+
+// === impl JournalMetrics ===
+
+impl JournalMetrics {
+    fn new(registration: &Registration) -> Self {
+        Self {
+            commit: registration.histogram(
+                "gateway_journal_commit_seconds",
+                "From the begin of a batch's transaction to its sync.",
+                &COMMIT_SECONDS,
+            ),
+            batch: registration.histogram(
+                "gateway_journal_batch_events",
+                "Events in a batch: what one sync was shared by.",
+                &BATCH_EVENTS,
+            ),
+            unrecorded: registration.counter(
+                "gateway_unrecorded_total",
+                "Answered before-callbacks that could not be recorded in the journal.",
+            ),
+            trimmed: registration.counter(
+                "gateway_journal_trimmed_total",
+                "Old events deleted because of retention or size.",
+            ),
+            bytes: registration.gauge(
+                "gateway_journal_bytes",
+                "Bytes that log, index and state take; compare with journal.bytes_max.",
+            ),
+            wal_bytes: registration.gauge(
+                "gateway_journal_wal_bytes",
+                "Size of the log's write-ahead file; it grows while a reader holds a snapshot.",
+            ),
+            writable: registration.gauge(
+                "gateway_journal_writable",
+                "1 while after-callbacks can be acked.",
+            ),
+        }
+    }
+}
+
+impl Observer for JournalMetrics {
+    fn committed(&self, events: usize, took: Duration) {
+        self.commit.observe(took.as_secs_f64());
+        let events = u32::try_from(events).unwrap_or(u32::MAX);
+        self.batch.observe(f64::from(events));
+    }
+
+    fn unrecorded(&self, events: usize) {
+        self.unrecorded.inc_by(events as u64);
+    }
+
+    fn trimmed(&self, events: u64) {
+        self.trimmed.inc_by(events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::Callbacks;
+
+    use super::*;
+
+    fn metrics() -> Metrics {
+        let dispatcher = Dispatcher::new(crate::callbacks::installed()).unwrap();
+        Metrics::new(&dispatcher)
+    }
+
+    #[test]
+    fn every_series_exists_from_the_start() {
+        let metrics = metrics();
+        let _app = metrics.app("shop");
+        let text = metrics.render();
+        for line in [
+            "gateway_callbacks_total{app=\"shop\",command=\"Sns.CallbackFriendDelete\",outcome=\"ok\"} 0",
+            "gateway_callbacks_total{app=\"shop\",command=\"other\",outcome=\"unanswered\"} 0",
+            "gateway_rejected_total{reason=\"bad_sign\"} 0",
+            "gateway_handler_outcomes_total{command=\"Sns.CallbackFriendDelete\",outcome=\"dead\"} 0",
+            "gateway_decode_drift_total{command=\"Sns.CallbackFriendDelete\"} 0",
+            "gateway_unrecorded_total 0",
+            "gateway_probes_total 0",
+            "gateway_callback_duration_seconds_count{phase=\"after\"} 0",
+        ] {
+            assert!(
+                text.lines()
+                    .any(|found| found.replace("command=\"\",", "") == line),
+                "{line} is missing in\n{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_after_command_has_no_series_for_verdicts() {
+        let metrics = metrics();
+        let _app = metrics.app("shop");
+        assert!(!metrics.render().contains("outcome=\"refused\""));
+    }
+
+    #[test]
+    fn an_empty_list_of_plug_ins_renders() {
+        let dispatcher = Dispatcher::new(Callbacks::new()).unwrap();
+        assert!(
+            Metrics::new(&dispatcher)
+                .render()
+                .contains("gateway_build_info")
+        );
     }
 }

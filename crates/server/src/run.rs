@@ -1,14 +1,96 @@
-//! The whole service.
+//! The whole service: everything is built, started and stopped here, in one order.
+//!
+//! Threads: one for each `callbacks.threads`, one for the admin listener, the journal's writer, the follower, and one
+//! for each plug-in that has had work. Start at [`run`]; [`serve`] adds what a process needs: logs, signals, words.
 
-use std::{path::Path, process::ExitCode};
+mod demo;
+mod logs;
+mod port;
+mod reload;
+mod serve;
+mod service;
 
+use std::{
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
 use gateway_core::{Callbacks, List};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
-/// Serves until SIGTERM or SIGINT. 0 after a clean stop, 2 for a wrong configuration, 1 otherwise.
-pub fn serve<L: List>(
-    _file: Option<&Path>,
-    _environment: Vec<(String, String)>,
-    _callbacks: Callbacks<L>,
-) -> ExitCode {
-    unimplemented!()
+use crate::config::{Checked, Config, Problems};
+
+use service::Service;
+
+pub use serve::serve;
+
+/// The sockets, bound before anything is opened, so that two gateways on one port find out at once.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For Chat.
+    pub callbacks: TcpListener,
+    /// For people and tools.
+    pub admin: TcpListener,
+}
+
+/// What can be asked of a running gateway.
+#[derive(Debug)]
+pub struct Control {
+    /// Stop: drain, finish, sync, return.
+    pub shutdown: CancellationToken,
+    /// Reload: the configuration as it is now, checked, or what is wrong with it.
+    pub reload: mpsc::Receiver<Result<Checked, Problems>>,
+}
+
+/// How often gauges are read that nobody sets when they change.
+const GAUGES_EVERY: Duration = Duration::from_secs(1);
+
+impl Listeners {
+    /// Binds both.
+    ///
+    /// # Errors
+    ///
+    /// Names the key and the address that can't be bound.
+    pub fn bind(config: &Config) -> anyhow::Result<Self> {
+        let bind = |key: &str, address: SocketAddr| {
+            TcpListener::bind(address)
+                .with_context(|| format!("failed to listen on {address} ({key})"))
+        };
+        Ok(Self {
+            callbacks: bind("callbacks.listen", config.callbacks.listen)?,
+            admin: bind("admin.listen", config.admin.listen)?,
+        })
+    }
+}
+
+/// Serves until `control.shutdown`; returns when everything is finished, synced and closed.
+///
+/// # Errors
+///
+/// When something can't be opened or started, or did not close.
+pub async fn run<L: List>(
+    checked: Checked,
+    callbacks: Callbacks<L>,
+    listeners: Listeners,
+    mut control: Control,
+) -> anyhow::Result<()> {
+    let mut service = Service::start(&checked, callbacks, listeners)?;
+    let mut gauges = tokio::time::interval(GAUGES_EVERY);
+    let is_follower_dead = loop {
+        tokio::select! {
+            () = control.shutdown.cancelled() => break false,
+            Some(loaded) = control.reload.recv() => service.reload(loaded),
+            _ = gauges.tick() => service.read_gauges(),
+        }
+        if service.is_follower_dead() {
+            break true;
+        }
+    };
+    service.stop(&checked.config.shutdown).await?;
+    if is_follower_dead {
+        bail!("the follower has died; start the gateway again and report the error above");
+    }
+    Ok(())
 }

@@ -1,0 +1,160 @@
+//! The counters of answered callbacks, as tables that are looked up by position.
+
+use std::{sync::Arc, time::Duration};
+
+use gateway_core::{Dispatcher, Phase};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
+
+use super::Registration;
+
+/// What became of a callback that was let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Acked; a before-callback was allowed.
+    Ok,
+    /// A before-callback was refused.
+    Refused,
+    /// A message was dropped without telling its sender.
+    Dropped,
+    /// A message was allowed in another form.
+    Rewritten,
+    /// The failure policy answered.
+    Policy,
+    /// The same callback came before, and got the same ack again.
+    Repeated,
+    /// No answer in time; the connection was closed.
+    Unanswered,
+}
+
+/// The counters of one app: a row for each installed plug-in, and one for the other commands.
+#[derive(Debug)]
+pub struct AppMetrics {
+    rows: Vec<[Option<IntCounter>; Outcome::ALL.len()]>,
+}
+
+#[derive(Debug)]
+pub(super) struct CallbackMetrics {
+    total: IntCounterVec,
+    commands: Vec<(&'static str, Phase)>,
+    after: Histogram,
+    before: Vec<Option<Histogram>>,
+}
+
+/// The label of commands that are not installed.
+const OTHER: &str = "other";
+
+/// Edges in seconds, from 0.25 ms; the last two are the gateway's deadline and Chat's.
+const DURATION_SECONDS: [f64; 12] = [
+    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.5, 2.0,
+];
+
+// === impl Outcome ===
+
+impl Outcome {
+    const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::Refused,
+        Self::Dropped,
+        Self::Rewritten,
+        Self::Policy,
+        Self::Repeated,
+        Self::Unanswered,
+    ];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Dropped => "dropped",
+            Self::Rewritten => "rewritten",
+            Self::Policy => "policy",
+            Self::Repeated => "repeated",
+            Self::Unanswered => "unanswered",
+        }
+    }
+
+    /// Whether a callback of this phase can end so; only then there is a series for it.
+    const fn is_possible(self, phase: Phase) -> bool {
+        match (self, phase) {
+            (Self::Ok | Self::Repeated, _) => true,
+            (Self::Unanswered, phase) => matches!(phase, Phase::After),
+            (_, phase) => matches!(phase, Phase::Before),
+        }
+    }
+}
+
+// === impl AppMetrics ===
+
+impl AppMetrics {
+    /// Counts a callback; `index` is the plug-in's, `None` for a command that is not installed.
+    pub fn count(&self, index: Option<usize>, outcome: Outcome) {
+        let last = self.rows.len().saturating_sub(1);
+        let row = self.rows.get(index.unwrap_or(last));
+        let counter = row.and_then(|row| row.get(outcome as usize));
+        if let Some(Some(counter)) = counter {
+            counter.inc();
+        }
+    }
+}
+
+// === impl CallbackMetrics ===
+
+impl CallbackMetrics {
+    pub(super) fn new(registration: &Registration, dispatcher: &Dispatcher) -> Self {
+        let durations: HistogramVec = registration.histograms(
+            "gateway_callback_duration_seconds",
+            "From a callback's first byte to its answer; by command for before-callbacks, where a user waits.",
+            &["phase", "command"],
+            &DURATION_SECONDS,
+        );
+        let commands: Vec<(&'static str, Phase)> = dispatcher
+            .iter()
+            .map(|installed| (installed.descriptor().command, installed.descriptor().phase))
+            .collect();
+        let before = commands.iter().map(|(command, phase)| {
+            (*phase == Phase::Before)
+                .then(|| durations.with_label_values(&[phase.as_str(), command]))
+        });
+        Self {
+            total: registration.counters(
+                "gateway_callbacks_total",
+                "Genuine callbacks, by what became of them.",
+                &["app", "command", "outcome"],
+            ),
+            after: durations.with_label_values(&[Phase::After.as_str(), ""]),
+            before: before.collect(),
+            commands,
+        }
+    }
+
+    pub(super) fn app(&self, name: &str) -> Arc<AppMetrics> {
+        let other = (OTHER, Phase::After);
+        let rows = self
+            .commands
+            .iter()
+            .chain([&other])
+            .map(|(command, phase)| {
+                Outcome::ALL.map(|outcome| {
+                    outcome.is_possible(*phase).then(|| {
+                        self.total
+                            .with_label_values(&[name, command, outcome.label()])
+                    })
+                })
+            });
+        Arc::new(AppMetrics {
+            rows: rows.collect(),
+        })
+    }
+
+    pub(super) fn answered(&self, phase: Phase, index: Option<usize>, elapsed: Duration) {
+        let histogram = match phase {
+            Phase::After => Some(&self.after),
+            Phase::Before => index
+                .and_then(|index| self.before.get(index))
+                .and_then(Option::as_ref),
+        };
+        if let Some(histogram) = histogram {
+            histogram.observe(elapsed.as_secs_f64());
+        }
+    }
+}

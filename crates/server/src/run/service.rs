@@ -1,0 +1,240 @@
+//! Building everything, and stopping it in the opposite order.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use gateway_core::{Callbacks, Dispatcher, List};
+use gateway_journal::{Index, Journal, State};
+use poem::{Route, endpoint::make_sync};
+use tokio::sync::Semaphore;
+use tracing::{info, warn};
+
+use super::{Listeners, port::Port, reload::Reloadable};
+use crate::{
+    admin,
+    config::{Checked, Config, Problems, ShutdownConfig},
+    follower::{self, Follower},
+    handlers::Handlers,
+    ingest::{self, Ingest},
+    listener::Options,
+    metrics::Metrics,
+    readiness::Readiness,
+};
+
+/// Everything that runs.
+#[derive(Debug)]
+pub(super) struct Service {
+    journal: Arc<Journal>,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    follower: follower::Running,
+    reloadable: Reloadable,
+    callbacks: Port,
+    admin: Port,
+}
+
+/// From a request's first byte to the end of its headers.
+const HEADER_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Longer than any sender's pool keeps a connection.
+const IDLE_DEADLINE: Duration = Duration::from_mins(2);
+
+/// So much after the answer's deadline a callback's connection is closed, answered or not.
+const CLOSE_AFTER_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Connections to the admin listener.
+const ADMIN_CONNECTIONS_MAX: usize = 256;
+
+/// How long the admin listener's streams may take to end.
+const ADMIN_GRACE: Duration = Duration::from_millis(500);
+
+impl Service {
+    pub(super) fn start<L: List>(
+        checked: &Checked,
+        callbacks: Callbacks<L>,
+        listeners: Listeners,
+    ) -> anyhow::Result<Self> {
+        let config = &checked.config;
+        let dispatcher = Dispatcher::new(callbacks)?;
+        let metrics = Arc::new(Metrics::new(&dispatcher));
+        let journal = Arc::new(Journal::open(&config.journal, metrics.observer())?);
+        let log_id = journal.head().borrow().log_id;
+        let index = Index::open(&config.journal.path, log_id, &fingerprint(&dispatcher))?;
+        let index = Arc::new(index);
+        let state = State::open(&config.journal.path, log_id)?;
+        let handlers = Handlers::new(
+            &dispatcher,
+            &metrics,
+            config.handlers.concurrency,
+            config.callbacks.deadline,
+        );
+        let handlers = Arc::new(handlers);
+        let readiness = Arc::new(Readiness::new(journal.health()));
+        let reloadable = Reloadable::new(checked, &metrics)?;
+        let shared = Arc::new(ingest::Shared::new(
+            Arc::clone(&reloadable.live),
+            dispatcher.clone(),
+            Arc::clone(&handlers),
+            Arc::clone(&metrics),
+            &config.callbacks,
+        ));
+        let (appender, completions) = journal.appender();
+        let parts = admin::Parts {
+            reader: journal.reader(),
+            head: journal.head(),
+            index: Arc::clone(&index),
+            state: state.reader(),
+            dispatcher: dispatcher.clone(),
+            ingest: Arc::new(Ingest::new(Arc::clone(&shared), appender)),
+            metrics: Arc::clone(&metrics),
+            readiness: Arc::clone(&readiness),
+            guard: Arc::clone(&reloadable.guard),
+            callback_path: config.callbacks.path.clone(),
+        };
+        let follower = Follower::start(
+            follower::Parts {
+                journal: Arc::clone(&journal),
+                index,
+                state,
+                dispatcher,
+                handlers,
+                metrics: Arc::clone(&metrics),
+            },
+            config.shutdown.grace,
+        )?;
+        let mut service = Self {
+            journal,
+            metrics,
+            readiness,
+            follower,
+            reloadable,
+            callbacks: Port::new(),
+            admin: Port::new(),
+        };
+        service.serve_admin::<L>(&listeners, parts, completions)?;
+        service.serve_callbacks(config, &listeners, &shared)?;
+        Ok(service)
+    }
+
+    fn serve_callbacks(
+        &mut self,
+        config: &Config,
+        listeners: &Listeners,
+        shared: &Arc<ingest::Shared>,
+    ) -> anyhow::Result<()> {
+        let options = Options {
+            connections: Arc::new(Semaphore::new(config.callbacks.connections_max)),
+            open_connections: self.metrics.open_connections("callbacks"),
+            tls: self.reloadable.callbacks_tls.clone(),
+            trusted_proxies: Arc::clone(&self.reloadable.trusted_proxies),
+            header_deadline: HEADER_DEADLINE,
+            idle_deadline: IDLE_DEADLINE,
+            request_deadline: Some(config.callbacks.deadline + CLOSE_AFTER_DEADLINE),
+        };
+        for number in 0..config.callbacks.threads {
+            let (appender, completions) = self.journal.appender();
+            let ingest = Ingest::new(Arc::clone(shared), appender);
+            let endpoint = Route::new()
+                .at(&config.callbacks.path, ingest.clone())
+                .at("/healthz", make_sync(|_| "ok\n"))
+                .at("/*elsewhere", ingest.elsewhere());
+            self.callbacks.serve(
+                format!("callbacks-{number}"),
+                &listeners.callbacks,
+                Arc::new(endpoint),
+                options.clone(),
+                completions.run(),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn serve_admin<L: List>(
+        &mut self,
+        listeners: &Listeners,
+        parts: admin::Parts,
+        completions: gateway_journal::Completions,
+    ) -> anyhow::Result<()> {
+        let options = Options {
+            connections: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)),
+            open_connections: self.metrics.open_connections("admin"),
+            tls: self.reloadable.admin_tls.clone(),
+            trusted_proxies: Arc::default(),
+            header_deadline: HEADER_DEADLINE,
+            idle_deadline: IDLE_DEADLINE,
+            request_deadline: None,
+        };
+        self.admin.serve(
+            "admin".to_owned(),
+            &listeners.admin,
+            Arc::new(admin::endpoint::<L>(parts)),
+            options,
+            completions.run(),
+        )
+    }
+
+    /// Takes over a new configuration, all of it or nothing.
+    pub(super) fn reload(&mut self, loaded: Result<Checked, Problems>) {
+        self.reloadable.reload(loaded, &self.metrics);
+    }
+
+    /// Sets the gauges that nobody sets when they change.
+    pub(super) fn read_gauges(&self) {
+        let is_writable = self.readiness.is_journal_writable();
+        self.metrics.journal(self.journal.usage(), is_writable);
+        let is_ready = self.readiness.problems().is_empty();
+        self.metrics.ready.set(i64::from(is_ready));
+    }
+
+    pub(super) fn is_follower_dead(&self) -> bool {
+        self.follower.is_dead()
+    }
+
+    /// Fails `/readyz`, drains, stops accepting, finishes what is in flight, syncs, closes.
+    pub(super) async fn stop(mut self, config: &ShutdownConfig) -> anyhow::Result<()> {
+        info!("stopping");
+        self.readiness.stop();
+        tokio::time::sleep(config.drain).await;
+        let started = Instant::now();
+        finish(&mut self.callbacks, config.grace).await;
+        let follower = self.follower;
+        tokio::task::spawn_blocking(move || follower.stop())
+            .await
+            .context("failed to stop the follower")?;
+        finish(&mut self.admin, ADMIN_GRACE).await;
+        // Nobody else holds the journal now: the listeners' threads and the follower have ended.
+        let journal =
+            Arc::into_inner(self.journal).context("failed to close the journal: it is in use")?;
+        tokio::task::spawn_blocking(move || journal.close())
+            .await
+            .context("failed to close the journal")??;
+        info!(took_ms = started.elapsed().as_millis(), "stopped");
+        Ok(())
+    }
+}
+
+/// Lets a listener's requests finish, and closes what is left after `grace`.
+async fn finish(port: &mut Port, grace: Duration) {
+    port.stop_gently();
+    let stop_now = port.now();
+    let finished = port.finished();
+    tokio::pin!(finished);
+    if tokio::time::timeout(grace, &mut finished).await.is_err() {
+        warn!("connections are still open after the grace period; closing them");
+        stop_now.cancel();
+        finished.await;
+    }
+}
+
+/// The commands that the index is built with.
+fn fingerprint(dispatcher: &Dispatcher) -> String {
+    let mut commands: Vec<&str> = dispatcher
+        .iter()
+        .map(|installed| installed.descriptor().command)
+        .collect();
+    commands.sort_unstable();
+    commands.join(" ")
+}
