@@ -76,7 +76,7 @@ pub async fn run<L: List>(
     listeners: Listeners,
     mut control: Control,
 ) -> anyhow::Result<()> {
-    let mut service = Service::start(&checked, callbacks, listeners)?;
+    let mut service = Service::start(&checked, callbacks, &listeners)?;
     let mut gauges = tokio::time::interval(GAUGES_EVERY);
     let is_follower_dead = loop {
         tokio::select! {

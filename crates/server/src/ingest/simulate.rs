@@ -95,13 +95,13 @@ fn choose<'a>(
 
 fn query(app: &App, command: &str, now: u64) -> String {
     let command = utf8_percent_encode(command, NON_ALPHANUMERIC);
-    let mut query = format!(
+    let unsigned = format!(
         "SdkAppid={}&CallbackCommand={command}&contenttype=json&ClientIP=127.0.0.1&OptPlatform=RESTAPI",
         app.sdk_app_id
     );
-    if let Some(token) = app.tokens.first() {
-        let time = now.to_string();
-        query += &format!("&Sign={}&RequestTime={time}", sign(token, &time));
-    }
-    query
+    let Some(token) = app.tokens.first() else {
+        return unsigned;
+    };
+    let time = now.to_string();
+    format!("{unsigned}&Sign={}&RequestTime={time}", sign(token, &time))
 }

@@ -43,7 +43,7 @@ pub fn serve<L: List>(
     let checked = match source.load() {
         Ok(checked) => checked,
         Err(problems) => {
-            eprint!("{problems}");
+            eprintln!("{problems}");
             return CONFIGURATION.into();
         }
     };

@@ -55,7 +55,7 @@ impl Service {
     pub(super) fn start<L: List>(
         checked: &Checked,
         callbacks: Callbacks<L>,
-        listeners: Listeners,
+        listeners: &Listeners,
     ) -> anyhow::Result<Self> {
         let config = &checked.config;
         let dispatcher = Dispatcher::new(callbacks)?;
@@ -114,8 +114,8 @@ impl Service {
             callbacks: Port::new(),
             admin: Port::new(),
         };
-        service.serve_admin::<L>(&listeners, parts, completions)?;
-        service.serve_callbacks(config, &listeners, &shared)?;
+        service.serve_admin::<L>(listeners, parts, completions)?;
+        service.serve_callbacks(config, listeners, &shared)?;
         Ok(service)
     }
 
