@@ -19,7 +19,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use poem::Endpoint;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::{Sleep, sleep_until, timeout},
 };
@@ -165,8 +165,10 @@ async fn speak_http<E, S>(
 
 /// Takes what the client still sends after our last byte: to close a socket with unread bytes resets it, and the
 /// client would lose the answer that tells it why.
-async fn linger<S: AsyncRead + Unpin>(mut stream: S) {
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     let drain = async {
+        // hyper has done so already, but not after every error.
+        stream.shutdown().await?;
         let mut buffer = [0; 4096];
         let mut rest = LINGER_BYTES_MAX;
         while rest > 0 {
