@@ -38,7 +38,7 @@ use super::{
 const BUFFER_BYTES_MAX: usize = 16 * 1024;
 
 /// How long a client that is still sending may take to read an early answer before the connection is closed.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_secs(3);
 
 /// How much it may send meanwhile.
 const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
