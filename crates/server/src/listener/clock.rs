@@ -56,6 +56,9 @@ enum Phase {
     Unused(Instant),
     /// Between requests.
     Idle(Instant),
+    /// Between requests too, but the last one was answered without its body: what is read next may be the rest of
+    /// that. Only a read that finds nothing ends the doubt; until then no byte starts a head.
+    Draining(Instant),
     /// The head is being received.
     Head,
     /// The head came at this instant; the body is being received.
@@ -100,10 +103,13 @@ impl Clock {
         let state = self.state();
         let (since, limit) = match (state.phase, self.limits.request) {
             (Phase::Unused(since), _) => (Some(since), self.limits.header),
-            (Phase::Idle(since), _) => (Some(since), self.limits.idle),
+            (Phase::Idle(since) | Phase::Draining(since), _) => (Some(since), self.limits.idle),
             (Phase::Head, _) => (Some(state.first_byte), self.limits.header),
             (Phase::Body(_) | Phase::Answer, Some(limit)) => (Some(state.first_byte), limit),
-            (Phase::Body(since), None) => (Some(since), self.limits.header * BODY_DEADLINES),
+            (Phase::Body(since), None) => (
+                Some(since),
+                self.limits.header.saturating_mul(BODY_DEADLINES),
+            ),
             (Phase::Answer, None) => (None, Duration::ZERO),
         };
         let phase = since.and_then(|since| since.checked_add(limit));
@@ -129,7 +135,11 @@ impl Clock {
 
     /// There was nothing to read.
     pub(super) fn read_blocked(&self) {
-        self.state().read_blocked = true;
+        let mut state = self.state();
+        state.read_blocked = true;
+        if let Phase::Draining(since) = state.phase {
+            state.phase = Phase::Idle(since);
+        }
     }
 
     /// The client took bytes.
@@ -180,12 +190,14 @@ impl Clock {
             return;
         }
         state.answer_taken = false;
-        if state.body_received && !state.read_blocked {
-            state.phase = Phase::Head;
-            state.first_byte = state.last_read;
+        state.phase = if !state.body_received {
+            Phase::Draining(Instant::now())
+        } else if state.read_blocked {
+            Phase::Idle(Instant::now())
         } else {
-            state.phase = Phase::Idle(Instant::now());
-        }
+            state.first_byte = state.last_read;
+            Phase::Head
+        };
     }
 
     /// Whether the client may still be sending what nobody has read.

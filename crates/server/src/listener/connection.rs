@@ -136,7 +136,7 @@ async fn speak_http<E, S>(
     let mut connection = shared.http.serve_connection(stream, service);
     let mut gently = pin!(shared.gently.cancelled());
     let mut is_stopping = false;
-    let mut watchdog = Watchdog::new(now + shared.options.header_deadline);
+    let mut watchdog = Watchdog::new(now);
     let ending = poll_fn(|cx| {
         if !is_stopping && gently.as_mut().poll(cx).is_ready() {
             is_stopping = true;
@@ -188,9 +188,10 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
 // === impl Watchdog ===
 
 impl Watchdog {
-    fn new(deadline: Instant) -> Self {
+    /// Learns the deadline when it is first asked.
+    fn new(now: Instant) -> Self {
         Self {
-            sleep: Box::pin(sleep_until(deadline.into())),
+            sleep: Box::pin(sleep_until(now.into())),
         }
     }
 
