@@ -90,7 +90,7 @@ fn outcome(row: &Row<'_>) -> rusqlite::Result<Outcome> {
 
 impl ToSql for Status {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(word(&STATUSES, *self).into())
+        Ok(word(&STATUSES, self).into())
     }
 }
 
@@ -102,7 +102,7 @@ impl FromSql for Status {
 
 impl ToSql for Reason {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(word(&REASONS, *self).into())
+        Ok(word(&REASONS, self).into())
     }
 }
 
@@ -112,8 +112,8 @@ impl FromSql for Reason {
     }
 }
 
-fn word<T: PartialEq>(words: &[(T, &'static str)], wanted: T) -> &'static str {
-    let found = words.iter().find(|(meaning, _)| *meaning == wanted);
+fn word<T: PartialEq>(words: &[(T, &'static str)], wanted: &T) -> &'static str {
+    let found = words.iter().find(|(meaning, _)| meaning == wanted);
     found.expect("every variant has a word").1
 }
 

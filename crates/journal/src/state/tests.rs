@@ -60,7 +60,11 @@ fn keeps_cursors_and_outcomes_over_a_restart_without_a_close() {
     };
     let mut state = open(&dir);
     state
-        .save(&[(REMOVED, 9), (ADDED, 8)], &[outcome.clone()], &[])
+        .save(
+            &[(REMOVED, 9), (ADDED, 8)],
+            std::slice::from_ref(&outcome),
+            &[],
+        )
         .unwrap();
 
     // As after a kill: a copy of what the first process wrote, which never closed it.
@@ -94,7 +98,9 @@ fn every_status_and_reason_comes_back() {
                 reason,
                 ..parked(sequence, REMOVED, 5)
             };
-            state.save(&[], &[outcome.clone()], &[]).unwrap();
+            state
+                .save(&[], std::slice::from_ref(&outcome), &[])
+                .unwrap();
             assert_eq!(state.reader().outcome(sequence).unwrap(), Some(outcome));
         }
     }
