@@ -54,11 +54,12 @@ pub fn main<L: List>(callbacks: Callbacks<L>) -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return print_clap(&error),
     };
-    let mut stdout = io::stdout().lock();
+    // Not locked: the gateway's own threads may want to write, too.
+    let mut stdout = io::stdout();
     let is_terminal = stdout.is_terminal();
     let mut output = Output::new(&mut stdout, arguments.json, is_terminal);
     match run(arguments, callbacks, &mut output) {
-        Ok(verdict) => verdict,
+        Ok(exit_code) => exit_code,
         Err(failure) => {
             failure.print(&mut io::stderr().lock());
             failure.exit_code()
@@ -80,8 +81,7 @@ fn run<L: List>(
     output: &mut Output<'_>,
 ) -> Result<ExitCode, Failure> {
     let loader = Loader::new(arguments.config, environment()?);
-    let command = arguments.command.unwrap_or(Command::Serve);
-    let verdict = match command {
+    let verdict = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => {
             let (file, environment) = loader.into_parts();
             return Ok(crate::run::serve(file.as_deref(), environment, callbacks));

@@ -1,10 +1,6 @@
 //! The arguments: what every command takes, with the help texts. No behaviour, but for [`rewrite`].
 
-use std::{
-    collections::BTreeMap,
-    ffi::{OsStr, OsString},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use gateway_core::EventId;
@@ -19,10 +15,10 @@ use super::moment::Moment;
 #[command(name = "callback-gateway", version, max_term_width = 100)]
 pub(super) struct Arguments {
     /// A TOML file over the built-in defaults; GATEWAY_… variables go over both
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = 100)]
     pub(super) config: Option<PathBuf>,
     /// Output for scripts: JSON, one object a line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 101)]
     pub(super) json: bool,
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -40,6 +36,9 @@ pub(super) enum Command {
     /// List the installed callback commands
     Commands,
     /// Send a sample callback to the running gateway and print the ack
+    ///
+    /// `--SOME-FIELD VALUE` replaces the field of that name in the sample, at any depth, in the first entry of a list;
+    /// case, `-` and `_` don't matter: `--from-account alice` replaces `From_Account`.
     Trigger(TriggerOptions),
     /// Print events the moment they are journaled
     Tail(TailOptions),
@@ -121,8 +120,7 @@ pub(super) struct Filters {
     pub(super) group: Option<String>,
 }
 
-/// The body is the command's sample. `--SOME-FIELD VALUE` replaces the field of that name, at any depth, in the first
-/// entry of a list; case, `-` and `_` don't matter: `--from-account alice` is `From_Account`.
+/// Options that are not listed here are fields of the body: see [`rewrite`].
 #[derive(Debug, Args)]
 pub(super) struct TriggerOptions {
     /// The callback command, e.g. Sns.CallbackFriendDelete
@@ -289,12 +287,12 @@ fn options(command: &clap::Command) -> BTreeMap<String, bool> {
 }
 
 fn field(name: &str, value: Option<OsString>) -> OsString {
-    // Without a value it stays as it is written, and clap calls it unknown.
-    let Some(value) = value else {
-        return OsString::from(format!("--{name}"));
-    };
-    let mut field = OsString::from(format!("--field={name}="));
-    field.push(OsStr::new(&value));
+    let mut field = OsString::from(format!("--field={name}"));
+    // Without a value it is of the wrong form, which is told where fields are read.
+    if let Some(value) = value {
+        field.push("=");
+        field.push(value);
+    }
     field
 }
 
@@ -340,7 +338,7 @@ mod tests {
             "g --config trigger trigger --field=x=-1 --app a --json C --body -",
         );
         check_rewrite("g trigger C --x --y", "g trigger C --field=x=--y");
-        check_rewrite("g trigger C --x", "g trigger C --x");
+        check_rewrite("g trigger C --x", "g trigger C --field=x");
         check_rewrite("g trigger C --help", "g trigger C --help");
         check_rewrite("g trigger -- C --x 1", "g trigger -- C --x 1");
     }

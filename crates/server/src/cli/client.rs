@@ -162,13 +162,10 @@ impl Client {
     }
 
     fn unreachable(&self, action: &str, error: &ureq::Error) -> Failure {
-        let hint = match error {
-            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
-                "name its authority with --admin-ca, and it by a name of its certificate with --admin-url"
-            }
-            _ => {
-                "is the gateway running? start it with `callback-gateway`, or name another with --admin-url"
-            }
+        let hint = if is_distrust(error) {
+            "name its authority with --admin-ca, and it by a name of its certificate with --admin-url"
+        } else {
+            "is the gateway running? start it with `callback-gateway`, or name another with --admin-url"
         };
         unreachable(action, &self.base, error, hint)
     }
@@ -186,6 +183,18 @@ pub(super) fn unreachable(action: &str, url: &str, error: &ureq::Error, hint: &s
     Failure::Unreachable(format!(
         "failed to {action}: no answer from {url}: {reason}; {hint}"
     ))
+}
+
+/// Whether the other side is there and its certificate is not accepted.
+fn is_distrust(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => true,
+        // What fails in a handshake comes wrapped.
+        ureq::Error::Io(error) => {
+            matches!(error.get_ref(), Some(inner) if inner.is::<rustls::Error>())
+        }
+        _ => false,
+    }
 }
 
 /// An agent that reads no environment, follows no redirect and takes every status for an answer. Without a timeout it
@@ -376,6 +385,26 @@ mod tests {
             "{request}"
         );
         assert!(!format!("{client:?}").contains("hush"));
+    }
+
+    #[test]
+    fn trusts_a_private_authority_that_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        let ok = || answer("200 OK", "application/json", "[1]");
+        let (server, certificate) = test_server::serve_tls(vec![ok(), ok()]);
+        fs::write(&path, certificate).unwrap();
+        let failure = get(&server.url).unwrap_err();
+        assert_eq!(failure.code(), 3);
+        assert!(failure.to_string().contains("--admin-ca"), "{failure}");
+        let options = AdminOptions {
+            url: Some(server.url.clone()),
+            ca: Some(path),
+            ..AdminOptions::default()
+        };
+        let client = Client::new(&options, &crate::config::load(None, []).unwrap()).unwrap();
+        let value: serde_json::Value = client.get("read it", "/v1/events", &[]).unwrap();
+        assert_eq!(value, serde_json::json!([1]));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum FieldError {
     /// Not of the form `NAME=VALUE`.
-    #[error("expected NAME=VALUE in --field")]
-    Form,
+    #[error("the field `{0}` needs a value")]
+    NoValue(String),
     /// The body has no such field.
     #[error("the body has no field `{name}`; it has {known}")]
     Unknown {
@@ -36,7 +36,9 @@ pub(super) enum FieldError {
 /// Names the field; the body is then partly changed.
 pub(super) fn replace(body: &mut Value, fields: &[String]) -> Result<(), FieldError> {
     for field in fields {
-        let (name, text) = field.split_once('=').ok_or(FieldError::Form)?;
+        let (name, text) = field
+            .split_once('=')
+            .ok_or_else(|| FieldError::NoValue(field.clone()))?;
         let known = names(body);
         let Some((vendor_name, slot)) = find(body, &plain(name)) else {
             return Err(FieldError::Unknown {
@@ -190,7 +192,7 @@ mod tests {
                 "the body has no field `frm-account`; it has CallbackCommand, EventTime, From_Account, Info, Note, Online, PairList, To_Account",
             ),
         );
-        check(&["online"], Err("expected NAME=VALUE in --field"));
+        check(&["online"], Err("the field `online` needs a value"));
     }
 
     proptest! {

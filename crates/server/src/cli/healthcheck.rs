@@ -105,6 +105,12 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_is_not_looked_at_on_loopback() {
+        let (server, _) = test_server::serve_tls(vec![answer("200 OK", "text/plain", "ok")]);
+        check(&server.url, false).unwrap();
+    }
+
+    #[test]
     fn only_loopback_goes_without_a_certificate() {
         for (base, loopback) in [
             ("https://127.0.0.1:8081", true),
