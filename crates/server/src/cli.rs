@@ -141,11 +141,3 @@ fn environment() -> Result<Vec<(String, String)>, Failure> {
         })
         .collect()
 }
-
-pub(crate) fn welcome(
-    _checked: &crate::config::Checked,
-    _listeners: &crate::run::Listeners,
-    _file: Option<&std::path::Path>,
-) -> anyhow::Result<String> {
-    unimplemented!()
-}
