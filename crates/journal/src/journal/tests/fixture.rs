@@ -78,7 +78,7 @@ impl Fixture {
         let directory = tempfile::tempdir().unwrap();
         let mut config = Config {
             path: directory.path().join("journal"),
-            retention: Duration::from_secs(3600),
+            retention: Duration::from_hours(1),
             bytes_max: ByteSize::gib(1),
             queue_events: 8192,
             queue_bytes: ByteSize::mib(32),

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_FSYNC, SQLITE_READONLY};
 
-use super::fixture::{EVERYTHING, Fixture, body_of, envelope};
-use crate::{AppendError, Health, journal::store::faults::Fault};
+use super::fixture::{EVERYTHING, Fixture, block_on, body_of, envelope};
+use crate::{AppendError, Health, JournalError, journal::store::faults::Fault};
 
 const ALWAYS: usize = usize::MAX;
 
@@ -112,20 +112,17 @@ fn closing_while_recovering_answers_everyone_and_says_so() {
     let mut fixture = Fixture::new();
     fixture.append(&["a"]);
     fixture.fail(Fault::Lost(SQLITE_IOERR_FSYNC), ALWAYS);
-    let answer = fixture.run(async |appender| {
-        let append =
-            tokio::spawn(
-                async move { appender.append(envelope("demo"), body_of("unknown")).await },
-            );
-        let mut health = fixture.journal().health();
-        health
-            .wait_for(|health| matches!(health, Health::Recovering(_)))
-            .await
-            .unwrap();
-        append
+    let (appender, completions) = fixture.journal().appender();
+    let append = std::thread::spawn(move || {
+        block_on(async {
+            tokio::spawn(completions.run());
+            appender.append(envelope("demo"), body_of("unknown")).await
+        })
     });
-    fixture.close().unwrap_err();
-    drop(answer);
+    fixture.wait_for(|health| matches!(health, Health::Recovering(_)));
+    let error = fixture.close().unwrap_err();
+    assert!(matches!(error, JournalError::NotClosed { .. }), "{error:?}");
+    assert_eq!(append.join().unwrap(), Err(AppendError::Unwritable));
     fixture.faults.clear();
     fixture.start();
     assert_eq!(fixture.bodies(), ["a"]);

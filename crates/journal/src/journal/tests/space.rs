@@ -20,16 +20,10 @@ fn only_released_events_are_deleted_after_the_retention() {
 #[test]
 fn released_events_are_kept_for_the_retention() {
     let mut fixture = Fixture::new();
-    fixture.append(&["a", "b"]);
+    let now = fixture.append(&["a", "b"])[1].journaled_ms();
     fixture.stop();
     // Both are older than an hour, the next one is not.
-    fixture
-        .sql()
-        .execute(
-            "UPDATE events SET journaled_ms = journaled_ms - 3700000",
-            [],
-        )
-        .unwrap();
+    fixture.set_times(|_| now - 3_700_000);
     fixture.start();
     fixture.append(&["c"]);
     fixture.journal().release(3);

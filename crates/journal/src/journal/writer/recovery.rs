@@ -76,8 +76,9 @@ impl Writer {
         match recovered {
             Ok((store, written)) => {
                 self.store = Some(store);
-                self.resolve(written);
+                // In this order: whoever is told that its event is there may append the next one.
                 self.go_on();
+                self.resolve(written);
             }
             Err(reason) => {
                 let path = self.settings.options.path.display();
