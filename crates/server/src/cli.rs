@@ -29,6 +29,7 @@ mod sse;
 mod tail;
 #[cfg(test)]
 mod test_server;
+mod transport;
 mod trigger;
 mod welcome;
 
