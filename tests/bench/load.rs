@@ -33,6 +33,8 @@ pub(crate) struct Target {
     pub(crate) sdk_app_id: u64,
     /// The app's token.
     pub(crate) token: Token,
+    /// Whether every callback is the same one, with a `RequestId`: the gateway acks its repeats without its journal.
+    pub(crate) is_repeated: bool,
 }
 
 /// How many requests at once, and how often.
@@ -235,7 +237,9 @@ impl Shared {
     fn write_request(&self, request: &mut Vec<u8>) {
         let mut head = self.head.borrow_mut();
         head.renew(&self.target);
-        let serial = self.serial.replace(self.serial.get() + 1);
+        let serial = self.serial.get();
+        self.serial
+            .set(serial + u64::from(!self.target.is_repeated));
         request.clear();
         request.extend_from_slice(&head.bytes);
         deletions::write(request, serial);
@@ -262,11 +266,16 @@ impl SignedHead {
             ..
         } = target;
         let sign = sign(&target.token, &time);
+        let request_id = if target.is_repeated {
+            "&RequestId=5b1b3a52-4c4f-4d0b-9a55-0d6f3a2c7a10"
+        } else {
+            ""
+        };
         self.bytes.clear();
         write!(
             self.bytes,
             "POST {path}?SdkAppid={sdk_app_id}&CallbackCommand={}&contenttype=json&ClientIP=127.0.0.1\
-             &OptPlatform=RESTAPI&RequestTime={time}&Sign={sign} HTTP/1.1\r\nHost: {host}\r\n\
+             &OptPlatform=RESTAPI{request_id}&RequestTime={time}&Sign={sign} HTTP/1.1\r\nHost: {host}\r\n\
              Content-Length: {}\r\n\r\n",
             deletions::COMMAND,
             deletions::length(),

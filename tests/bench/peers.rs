@@ -5,7 +5,7 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Write},
-    net::{self, Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
@@ -15,7 +15,6 @@ use std::{
 use anyhow::Context;
 use bytes::Bytes;
 use gateway_core::Ack;
-use gateway_server::config;
 use poem::{
     EndpointExt, IntoResponse, Response, Route, Server as PoemServer, handler,
     http::StatusCode,
@@ -28,7 +27,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use crate::{gateway, process::Server};
+use crate::process::Server;
 
 /// Bodies that may wait for the disk; then requests wait for room.
 const QUEUE: usize = 8192;
@@ -40,8 +39,6 @@ pub(crate) enum Role {
     Poem,
     /// The same in front of a raw log: an ack after its `fdatasync`.
     Log,
-    /// The gateway with a journal that keeps nothing.
-    GatewayWithoutJournal,
 }
 
 /// How a child process serves.
@@ -87,9 +84,6 @@ pub(crate) fn start(
 
 /// The child's side of [`start`].
 pub(crate) fn serve(arguments: &RoleArguments) -> anyhow::Result<()> {
-    if arguments.role == Role::GatewayWithoutJournal {
-        return serve_gateway_without_journal(&arguments.directory);
-    }
     let mut runtime = if arguments.one_thread {
         Builder::new_current_thread()
     } else {
@@ -120,27 +114,6 @@ pub(crate) fn serve(arguments: &RoleArguments) -> anyhow::Result<()> {
         }
         Ok(())
     })
-}
-
-/// The whole gateway, but an append completes at once and keeps nothing.
-fn serve_gateway_without_journal(directory: &Path) -> anyhow::Result<()> {
-    let [callbacks, admin] = [
-        net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?,
-        net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?,
-    ];
-    let environment = gateway::environment(callbacks.local_addr()?, admin.local_addr()?, directory);
-    let checked = config::check(config::load(None, environment)?)?;
-    serve_discarding(checked, callbacks, admin)
-}
-
-/// TO FILL, the one place: `announce(callbacks.local_addr().ok())?`, then the server's own entry with an appender that
-/// discards.
-fn serve_discarding(
-    _checked: config::Checked,
-    _callbacks: net::TcpListener,
-    _admin: net::TcpListener,
-) -> anyhow::Result<()> {
-    anyhow::bail!("the gateway cannot be started without a journal yet")
 }
 
 fn announce(address: Option<SocketAddr>) -> anyhow::Result<()> {

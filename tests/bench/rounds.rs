@@ -41,7 +41,8 @@ pub(crate) enum Variant {
     Log,
     /// The same on one thread, beside the log's writer.
     LogOneThread,
-    /// The gateway with a journal that keeps nothing.
+    /// The gateway, called with one callback over and over: authenticated, read, looked up, counted and acked, but not
+    /// journaled.
     GatewayWithoutJournal,
     /// The gateway.
     Gateway,
@@ -129,7 +130,7 @@ async fn measure(variant: Variant, plan: &Plan, directory: &Path) -> anyhow::Res
     let mut running = Running::start(variant, directory.path(), plan.cpus.as_deref()).await?;
     sleep(IDLE).await;
     let idle = running.server().memory()?;
-    let load = Load::start(running.target(), plan.shape, 0);
+    let load = Load::start(running.target(variant), plan.shape, 0);
     sleep(plan.warm_up).await;
 
     let own_before = cpu_time(std::process::id())?;
@@ -208,14 +209,13 @@ impl Variant {
 impl Running {
     async fn start(variant: Variant, directory: &Path, cpus: Option<&str>) -> anyhow::Result<Self> {
         let (role, one_thread) = match variant {
-            Variant::Gateway => {
+            Variant::Gateway | Variant::GatewayWithoutJournal => {
                 return Ok(Self::Gateway(Gateway::start(directory, cpus).await?));
             }
             Variant::Poem => (Role::Poem, false),
             Variant::PoemOneThread => (Role::Poem, true),
             Variant::Log => (Role::Log, false),
             Variant::LogOneThread => (Role::Log, true),
-            Variant::GatewayWithoutJournal => (Role::GatewayWithoutJournal, false),
         };
         let (server, address) = peers::start(role, one_thread, directory, cpus)?;
         Ok(Self::Peer(server, address))
@@ -228,7 +228,7 @@ impl Running {
         }
     }
 
-    fn target(&self) -> Target {
+    fn target(&self, variant: Variant) -> Target {
         let address = match self {
             Self::Peer(_, address) => *address,
             Self::Gateway(gateway) => gateway.callbacks,
@@ -239,6 +239,7 @@ impl Running {
             path: "/callback".to_owned(),
             sdk_app_id: gateway::SDK_APP_ID,
             token: gateway::token(),
+            is_repeated: variant == Variant::GatewayWithoutJournal,
         }
     }
 

@@ -86,5 +86,6 @@ fn target(arguments: &LoadArguments) -> anyhow::Result<Target> {
         path: url.path().to_owned(),
         sdk_app_id: arguments.sdk_app_id,
         token: Token::new(token.trim())?,
+        is_repeated: false,
     })
 }

@@ -129,6 +129,8 @@ impl Follower {
         let mut follower = Self::new(parts, grace)?;
         // From the first ack on, a crash must find a cursor for each command.
         follower.save()?;
+        // Nobody may read 0 before the first step.
+        follower.report_lag();
         let stop = follower.stop.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
