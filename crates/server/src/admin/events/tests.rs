@@ -80,9 +80,9 @@ async fn the_index_and_what_is_behind_it_are_one_list() {
     let log = Log::new();
     let mut wanted = Vec::new();
     for round in 0..20 {
+        log.append("shop", "bob", "carol").await;
         wanted.push(log.append("shop", "alice", "bob").await);
         wanted.push(log.append("shop", "carol", "alice").await);
-        log.append("shop", "bob", "carol").await;
         if round == 11 {
             log.index("alice", &wanted, log.now().sequence);
         }
