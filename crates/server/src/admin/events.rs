@@ -268,12 +268,12 @@ impl Finder {
                 group: selection.group.as_deref(),
                 before: Some(below),
             };
-            let hits = self.index.find(&query, CHUNK_HITS)?;
+            let found = self.index.find_page(&query, CHUNK_HITS)?;
             // A damaged index starts anew; what it does not know again yet is for the next page to look up.
             if self.index.cursor() < indexed {
                 return Ok(Some(below));
             }
-            for fetch in hits.chunks(CHUNK_FETCH) {
+            for fetch in found.sequences.chunks(CHUNK_FETCH) {
                 for stored in self.reader.get_many(fetch)? {
                     if stored.sequence <= filling.floor {
                         return Ok(None);
@@ -290,13 +290,12 @@ impl Finder {
                     }
                 }
             }
-            match hits.last() {
-                Some(last) if hits.len() == CHUNK_HITS && *last > filling.floor + 1 => {
-                    below = *last;
-                }
+            match found.next {
+                Some(next) if next > filling.floor + 1 => below = next,
                 _ => return Ok(None),
             }
-            checked += hits.len();
+            // A search that found nothing was work, too.
+            checked += found.sequences.len().max(1);
         }
         Ok(Some(below))
     }
