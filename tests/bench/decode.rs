@@ -38,6 +38,8 @@ fn main() {
     compare("2 pairs, an unknown field", &unknown, 20_000);
     let number = body(2, r#""From_Account": 1000"#);
     compare("2 pairs, a number for a string", &number, 20_000);
+    let large = body(20_000, r#""From_Account": 1000"#);
+    compare("20000 pairs, a number each", &large, 1);
 }
 
 fn body(pairs: usize, owner: &str) -> Vec<u8> {
