@@ -1,0 +1,1 @@
+//! Seen live.
