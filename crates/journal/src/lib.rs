@@ -9,11 +9,12 @@ mod event;
 mod index;
 mod journal;
 mod reader;
+mod side_file;
 mod state;
 
 pub use config::Config;
 pub use event::{Row, StoredEvent};
-pub use index::{Index, IndexError, IndexQuery, Key};
+pub use index::{Found, Index, IndexError, IndexQuery, Key};
 pub use journal::{
     AppendError, Appender, CheckReport, Closed, Completions, Head, Health, Journal, JournalError,
     Observer, Usage, backup, check,

@@ -1,20 +1,44 @@
 //! The state: how far each command's handler has come, and the events that are parked or dead (`state.db`). Written
 //! without a sync: a crash repeats the last second.
+//!
+//! Not here: when an event is tried again or given up; the follower decides and this remembers. Past a command's cursor
+//! nothing is known; up to it, an event without an outcome is done. Start at [`State::save`].
 
-use std::{collections::BTreeMap, path::Path};
+mod file;
+mod row;
+#[cfg(test)]
+mod tests;
 
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::Sequence;
+use crate::{
+    Sequence,
+    side_file::{ReadPool, restored, stored},
+};
 
-/// Cursors and outcomes, for the one follower.
+/// Cursors and outcomes, for the one follower. Every method blocks on the disk, none waits for a sync except when the
+/// write-ahead file is moved into `state.db`, every few megabytes.
 #[derive(Debug)]
-pub struct State {}
+pub struct State {
+    path: Arc<Path>,
+    connection: Connection,
+    readers: Arc<ReadPool>,
+}
 
-/// Reads outcomes, for anyone. Blocks on the disk.
+/// Reads outcomes, for anyone. Blocks on the disk. Clones share a few connections.
 #[derive(Debug, Clone)]
-pub struct StateReader {}
+pub struct StateReader {
+    path: Arc<Path>,
+    readers: Arc<ReadPool>,
+}
 
 /// An event whose handler has not succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,61 +87,254 @@ pub enum Reason {
 
 /// The state could not be opened, written or read. Names the file.
 #[derive(Debug, thiserror::Error)]
-#[error("placeholder")]
-pub struct StateError;
+pub enum StateError {
+    /// At start: the disk or its permissions.
+    #[error("the state {path} can't be opened; check the disk and the file's permissions")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the disk or SQLite says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// At start: a database of another program.
+    #[error("{path} is not a gateway's state; move it away or choose another `journal.path`")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// At start: written by a later version of the gateway.
+    #[error(
+        "the state {path} has version {found}, this gateway knows {known}; start a newer gateway"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The latest version that is understood.
+        known: i64,
+    },
+    /// Nothing was written: a failed `save` changes nothing and may be repeated.
+    #[error(
+        "the state {path} can't be written; check the disk's space, or restart the gateway if it is damaged"
+    )]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the disk or SQLite says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A read failed.
+    #[error(
+        "the state {path} can't be read; check the disk, or restart the gateway if it is damaged"
+    )]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the disk or SQLite says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+// === impl State ===
 
 impl State {
     /// Opens or creates `state.db` in `dir`. One of another log starts anew. A damaged one is set aside
-    /// (`state.db.damaged-…`) and named in the log; cursors then start at the log's end.
-    pub fn open(_dir: &Path, _log_id: Uuid) -> Result<Self, StateError> {
-        unimplemented!()
+    /// (`state.db.damaged-` and the time in Unix seconds) and named in the log; cursors then start at the log's end.
+    /// Reads the whole file.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Open`], [`StateError::Foreign`], [`StateError::Newer`].
+    pub fn open(dir: &Path, log_id: Uuid) -> Result<Self, StateError> {
+        let path: Arc<Path> = dir.join("state.db").into();
+        let connection = file::open(&path, log_id)?;
+        Ok(Self {
+            readers: Arc::new(ReadPool::new(&path)),
+            path,
+            connection,
+        })
     }
+
     /// Everything up to a command's cursor was attempted.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
     pub fn cursors(&self) -> Result<BTreeMap<String, Sequence>, StateError> {
-        unimplemented!()
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT command, sequence FROM cursors")?
+                .query_map([], |row| Ok((row.get(0)?, restored(row.get(1)?))))?
+                .collect()
+        })
     }
-    /// In one transaction: moves cursors, writes outcomes, forgets the outcomes of events that are done.
+
+    /// In one transaction: moves cursors (also back), writes outcomes over what is known of the same events, forgets
+    /// the outcomes of events that are done. An error's text is cut to 1 KiB.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Write`]; nothing was changed then.
     pub fn save(
         &mut self,
-        _cursors: &[(&str, Sequence)],
-        _outcomes: &[Outcome],
-        _done: &[(Sequence, &str)],
+        cursors: &[(&str, Sequence)],
+        outcomes: &[Outcome],
+        done: &[(Sequence, &str)],
     ) -> Result<(), StateError> {
-        unimplemented!()
+        self.write(|connection| {
+            let mut move_cursor =
+                connection.prepare_cached("INSERT OR REPLACE INTO cursors VALUES (?1, ?2)")?;
+            for &(command, sequence) in cursors {
+                move_cursor.execute(params![command, stored(sequence)])?;
+            }
+            for outcome in outcomes {
+                row::upsert(connection, outcome)?;
+            }
+            let mut forget = connection
+                .prepare_cached("DELETE FROM outcomes WHERE sequence = ?1 AND command = ?2")?;
+            for &(sequence, command) in done {
+                forget.execute(params![stored(sequence), command])?;
+            }
+            Ok(())
+        })
     }
+
     /// Parked outcomes that are due at `now_ms`, the longest due first, `limit` at most.
-    pub fn due(&self, _now_ms: u64, _limit: usize) -> Result<Vec<Outcome>, StateError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn due(&self, now_ms: u64, limit: usize) -> Result<Vec<Outcome>, StateError> {
+        self.read(|connection| row::due(connection, now_ms, limit))
     }
+
     /// When the next parked outcome is due.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
     pub fn next_due(&self) -> Result<Option<u64>, StateError> {
-        unimplemented!()
+        self.lowest("SELECT min(due_ms) FROM outcomes WHERE status = 'parked'")
     }
+
     /// The oldest event that is still parked: it must not be trimmed.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
     pub fn oldest_parked(&self) -> Result<Option<Sequence>, StateError> {
-        unimplemented!()
+        self.lowest("SELECT min(sequence) FROM outcomes WHERE status = 'parked'")
     }
-    /// How many are parked and dead, by command: for the metrics.
+
+    /// How many are parked and dead, by command: for the metrics. Counted on writing, so as cheap with a million. What
+    /// fell to 0 is listed with 0.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
     pub fn counts(&self) -> Result<BTreeMap<(String, Status), u64>, StateError> {
-        unimplemented!()
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT command, status, events FROM counts")?
+                .query_map([], |row| {
+                    Ok(((row.get(0)?, row.get(1)?), restored(row.get(2)?)))
+                })?
+                .collect()
+        })
     }
+
     /// Forgets dead outcomes of events up to `through`, which the log no longer has.
-    pub fn trim(&mut self, _through: Sequence) -> Result<(), StateError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Write`].
+    pub fn trim(&mut self, through: Sequence) -> Result<(), StateError> {
+        self.write(|connection| {
+            connection
+                .prepare_cached("DELETE FROM outcomes WHERE sequence <= ?1 AND status = 'dead'")?
+                .execute([stored(through)])
+                .map(drop)
+        })
     }
-    /// Reads on a connection of its own.
+
+    /// Reads on connections of its own.
     pub fn reader(&self) -> StateReader {
-        unimplemented!()
+        StateReader {
+            path: Arc::clone(&self.path),
+            readers: Arc::clone(&self.readers),
+        }
+    }
+
+    fn lowest(&self, select: &str) -> Result<Option<u64>, StateError> {
+        self.read(|connection| {
+            let lowest: Option<i64> = connection
+                .prepare_cached(select)?
+                .query_row([], |row| row.get(0))?;
+            Ok(lowest.map(restored))
+        })
+    }
+
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StateError> {
+        read(&self.connection).map_err(|error| read_error(&self.path, error))
+    }
+
+    fn write(
+        &mut self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<(), StateError> {
+        let written = self.connection.transaction().and_then(|transaction| {
+            write(&transaction)?;
+            transaction.commit()
+        });
+        written.map_err(|error| StateError::Write {
+            path: self.path.to_path_buf(),
+            source: error.into(),
+        })
     }
 }
 
+// === impl StateReader ===
+
 impl StateReader {
     /// The outcome of one event; `None` when it is done, or not yet attempted (past the command's cursor).
-    pub fn outcome(&self, _sequence: Sequence) -> Result<Option<Outcome>, StateError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn outcome(&self, sequence: Sequence) -> Result<Option<Outcome>, StateError> {
+        self.read(|connection| row::of_event(connection, sequence))
     }
+
     /// One command's cursor.
-    pub fn cursor(&self, _command: &str) -> Result<Option<Sequence>, StateError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn cursor(&self, command: &str) -> Result<Option<Sequence>, StateError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT sequence FROM cursors WHERE command = ?1")?
+                .query_row([command], |row| row.get(0).map(restored))
+                .optional()
+        })
+    }
+
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StateError> {
+        let answer = self.readers.read(read);
+        answer.map_err(|error| read_error(&self.path, error))
+    }
+}
+
+fn read_error(path: &Path, error: rusqlite::Error) -> StateError {
+    StateError::Read {
+        path: path.to_owned(),
+        source: error.into(),
     }
 }

@@ -1,15 +1,55 @@
-//! The admin listener's API.
+//! The admin listener: the API for people and tools, its page, metrics and health.
+//!
+//! Not here: sockets and TLS (`listener.rs`), the document (`openapi.rs`). Start at [`endpoint`]; `front.rs` stands
+//! before everything, `api.rs` is `/v1`, `events.rs` and `tail.rs` do its work.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod api;
+mod blocking;
+mod cursor;
+mod event;
+mod events;
+mod front;
+mod guard;
+mod page;
+mod problem;
+mod simulate;
+mod status;
+mod stream;
+mod tail;
+mod time;
+
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gateway_core::{Dispatcher, List};
 use gateway_journal::{Head, Index, Reader, StateReader};
-use poem::Endpoint;
+use poem::{Endpoint, IntoEndpoint};
+use poem_openapi::OpenApiService;
 use secrecy::SecretString;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
 
-use crate::{ingest::Ingest, metrics::Metrics, readiness::Readiness};
+use self::{blocking::Blocking, cursor::Cursor, events::Finder, front::Front, page::PageApi};
+use crate::{ingest::Ingest, metrics::Metrics, openapi, readiness::Readiness};
+
+pub use self::event::{
+    Event, EventDetail, EventDrift, EventOutcome, EventSubjects, EventVerdict, OutcomeStatus,
+};
+pub(crate) use self::{
+    api::Api,
+    problem::{CONTENT_TYPE as PROBLEM_CONTENT_TYPE, Problem, ProblemBody},
+    simulate::Simulate,
+    status::StatusApi,
+};
+
+/// Queries of the journal that run at once; further ones wait, then get 503.
+const QUERIES_MAX: usize = 8;
+
+/// Streams that are open at once; further ones get 503.
+const STREAMS_MAX: usize = 64;
+
+/// Reads for streams that run at once; further ones wait.
+const STREAM_READS_MAX: usize = 4;
 
 /// What the admin API works on.
 #[derive(Debug, Clone)]
@@ -32,8 +72,10 @@ pub struct Parts {
     pub readiness: Arc<Readiness>,
     /// Who may call.
     pub guard: Arc<ArcSwap<GuardConfig>>,
-    /// Where Chat calls, for the page.
+    /// Where Chat calls, for the document.
     pub callback_path: String,
+    /// Ends the streams, which would otherwise never finish; cancelled when the listener is to stop gently.
+    pub stop: CancellationToken,
 }
 
 /// Who may call the admin listener; exchanged on reload.
@@ -45,8 +87,54 @@ pub struct GuardConfig {
     pub hosts: Vec<String>,
 }
 
+/// What the operations share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    parts: Parts,
+    queries: Blocking,
+    streams: Arc<Semaphore>,
+    stream_reads: Arc<Blocking>,
+}
+
 /// Everything that the admin listener serves, for the plug-ins of `L`.
-pub fn endpoint<L: List>(_parts: Parts) -> impl Endpoint {
-    let _unused: BTreeMap<u8, u8> = BTreeMap::new();
-    poem::endpoint::make_sync(|_| "")
+pub fn endpoint<L: List>(parts: Parts) -> impl Endpoint {
+    let guard = Arc::clone(&parts.guard);
+    let page = PageApi::new::<L>(&parts.callback_path);
+    let shared = Arc::new(Shared {
+        parts,
+        queries: Blocking::new(QUERIES_MAX),
+        streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        stream_reads: Arc::new(Blocking::new(STREAM_READS_MAX)),
+    });
+    let service = OpenApiService::new((page, openapi::api::<L>(&shared)), "", "");
+    Front {
+        inner: service.into_endpoint(),
+        guard,
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn finder(&self) -> Finder {
+        Finder {
+            reader: self.parts.reader.clone(),
+            index: Arc::clone(&self.parts.index),
+            state: self.parts.state.clone(),
+            dispatcher: self.parts.dispatcher.clone(),
+        }
+    }
+
+    /// A cursor of a list of this log.
+    fn page_cursor(&self, text: &str) -> Result<Cursor, Problem> {
+        let cursor: Cursor = text
+            .parse()
+            .map_err(|error: cursor::CursorError| Problem::bad_request(error.to_string()))?;
+        if cursor.log_id == self.parts.head.borrow().log_id {
+            return Ok(cursor);
+        }
+        Err(Problem::bad_request(
+            "the cursor is of another journal, perhaps of the one before a restore; start again without it",
+        ))
+    }
 }

@@ -1,20 +1,48 @@
 //! The accept loop: sockets, TLS, deadlines and limits below poem's routing.
+//!
+//! HTTP/1 only. Not routing, not authentication: the endpoint gets a poem request with an [`Arrival`] in its
+//! extensions. Start at [`serve`]; then `listener/connection.rs` for one connection, and `listener/clock.rs` for
+//! its deadlines.
+
+mod body;
+mod clock;
+mod connection;
+mod peer;
+mod request;
+mod stream;
+mod throttle;
+mod tls;
 
 use std::{
-    net::TcpListener,
+    future::Future,
+    io::ErrorKind,
+    net::{SocketAddr, TcpListener},
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt;
 use gateway_core::Peer;
 use ipnet::IpNet;
 use poem::Endpoint;
 use prometheus::IntGauge;
-use tokio::sync::Semaphore;
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
 
-use crate::config::TlsConfig;
+pub use tls::{Tls, TlsError};
+
+use connection::Shared;
+use throttle::Throttle;
+
+/// How long to wait after a failed accept: mostly no file descriptor is free, and one may soon be.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How a listener treats its connections. Shared by the runtimes that accept from one socket.
 #[derive(Debug, Clone)]
@@ -27,12 +55,14 @@ pub struct Options {
     pub tls: Option<Arc<ArcSwap<Tls>>>,
     /// Reverse proxies whose last `X-Forwarded-For` hop is the peer; exchanged on reload.
     pub trusted_proxies: Arc<ArcSwap<Vec<IpNet>>>,
-    /// From the first byte of a request to the end of its headers; also for the TLS handshake and the first request.
+    /// From the first byte of a request to the end of its headers; also from the opening of a connection to the end
+    /// of its TLS handshake, and from there to its first byte.
     pub header_deadline: Duration,
-    /// How long a connection that has served a request may be idle.
+    /// How long a connection that has served a request may be idle, and how long a client may take no byte of an
+    /// answer.
     pub idle_deadline: Duration,
-    /// From the first byte of a request to the end of its answer, after which the connection is closed; `None` for
-    /// endless answers.
+    /// From the first byte of a request to the end of its answer, after which the connection is closed without one.
+    /// `None` for endless answers; a request's body then gets six times `header_deadline`, from the end of its head.
     pub request_deadline: Option<Duration>,
 }
 
@@ -56,32 +86,162 @@ pub struct Stop {
     pub now: CancellationToken,
 }
 
-/// A certificate with its key, ready for handshakes.
-#[derive(Debug)]
-pub struct Tls {}
-
-/// A certificate, key or authority can't be used. Names the file and what is wrong.
-#[derive(Debug, thiserror::Error)]
-#[error("placeholder")]
-pub struct TlsError;
-
-impl Tls {
-    /// Reads the PEM files. ALPN: `http/1.1` only.
-    pub fn load(_config: &TlsConfig) -> Result<Self, TlsError> {
-        unimplemented!()
-    }
-}
-
-/// Accepts and serves until `stop`; returns when every connection is closed. Runs on the current-thread runtime that
-/// calls it; several runtimes may serve clones of one socket.
+/// Accepts and serves until `stop`; returns when every connection is closed. Runs on the runtime that calls it, best
+/// a current-thread one; several runtimes may serve clones of one socket.
+///
+/// # Errors
+///
+/// When the socket can't be handed to the runtime. What goes wrong later concerns one connection, or passes.
 pub async fn serve<E>(
-    _socket: TcpListener,
-    _endpoint: Arc<E>,
-    _options: Options,
-    _stop: Stop,
+    socket: TcpListener,
+    endpoint: Arc<E>,
+    options: Options,
+    stop: Stop,
 ) -> std::io::Result<()>
 where
     E: Endpoint + 'static,
 {
-    unimplemented!()
+    socket.set_nonblocking(true)?;
+    let socket = tokio::net::TcpListener::from_std(socket)?;
+    let listener = Listener {
+        throttle: Arc::default(),
+        shared: Arc::new(Shared {
+            endpoint,
+            options,
+            local: socket.local_addr()?,
+            // A token of our own: its lock is then never contended by other runtimes.
+            gently: stop.gently.child_token(),
+            http: connection::builder(),
+        }),
+    };
+    let mut connections = JoinSet::new();
+    tokio::select! {
+        biased;
+        () = stop.now.cancelled() => {}
+        () = listener.run(socket, &mut connections) => {
+            tokio::select! {
+                biased;
+                () = stop.now.cancelled() => {}
+                () = finish(&mut connections) => {}
+            }
+        }
+    }
+    connections.shutdown().await;
+    Ok(())
+}
+
+/// Waits until every connection is closed.
+async fn finish(connections: &mut JoinSet<()>) {
+    while connections.join_next().await.is_some() {}
+}
+
+/// What one call of [`serve`] accepts with.
+struct Listener<E> {
+    shared: Arc<Shared<E>>,
+    throttle: Arc<Throttles>,
+}
+
+/// Lines that an attacker or a bug could otherwise repeat at will.
+#[derive(Debug, Default)]
+struct Throttles {
+    accept: Throttle,
+    panic: Throttle,
+}
+
+/// Holds a connection's place and counts it, for as long as it lives.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    open_connections: IntGauge,
+}
+
+// === impl Listener ===
+
+impl<E: Endpoint + 'static> Listener<E> {
+    /// Accepts until the gentle stop, and closes the socket.
+    async fn run(&self, socket: tokio::net::TcpListener, connections: &mut JoinSet<()>) {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.shared.gently.cancelled() => return,
+                // Results of closed connections must not pile up.
+                Some(_) = connections.join_next() => {}
+                accepted = self.accept(&socket) => {
+                    let Some((place, stream, remote)) = accepted else { return };
+                    connections.spawn(self.keep(place, stream, remote));
+                }
+            }
+        }
+    }
+
+    /// The next connection, once there is a place for it; `None` when there will never be one again.
+    async fn accept(
+        &self,
+        socket: &tokio::net::TcpListener,
+    ) -> Option<(Place, TcpStream, SocketAddr)> {
+        let options = &self.shared.options;
+        let permit = options.connections.clone().acquire_owned().await.ok()?;
+        loop {
+            match socket.accept().await {
+                Ok((stream, remote)) => {
+                    return Some((Place::new(permit, options), stream, remote));
+                }
+                Err(error) if is_of_one_connection(&error) => {
+                    debug!(%error, "a connection was gone before it was accepted");
+                }
+                Err(error) => {
+                    if let Some(held_back) = self.throttle.accept.pass(Instant::now()) {
+                        warn!(%error, held_back, "can't accept connections; trying again");
+                    }
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Serves a connection in its place, and survives its panic.
+    fn keep(
+        &self,
+        place: Place,
+        stream: TcpStream,
+        remote: SocketAddr,
+    ) -> impl Future<Output = ()> + use<E> {
+        let shared = self.shared.clone();
+        let throttle = self.throttle.clone();
+        async move {
+            let served = AssertUnwindSafe(connection::run(shared, stream, remote));
+            if served.catch_unwind().await.is_err()
+                && let Some(held_back) = throttle.panic.pass(Instant::now())
+            {
+                error!(held_back, "an endpoint panicked; its connection was closed");
+            }
+            drop(place);
+        }
+    }
+}
+
+/// Whether an error of `accept` says something of the connection, not of the process or the system.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused
+    )
+}
+
+// === impl Place ===
+
+impl Place {
+    fn new(permit: OwnedSemaphorePermit, options: &Options) -> Self {
+        let open_connections = options.open_connections.clone();
+        open_connections.inc();
+        Self {
+            _permit: permit,
+            open_connections,
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open_connections.dec();
+    }
 }

@@ -1,0 +1,213 @@
+//! `state.db`: its format, and opening it whatever lies there.
+//!
+//! ```sql
+//! meta(only INTEGER PRIMARY KEY, log_id BLOB)
+//! cursors(command TEXT PRIMARY KEY, sequence INTEGER)
+//! outcomes(sequence INTEGER, command TEXT, status TEXT, attempts INTEGER, due_ms INTEGER, reason TEXT, error TEXT,
+//!          since_ms INTEGER, PRIMARY KEY (sequence, command))
+//! counts(command TEXT, status TEXT, events INTEGER, PRIMARY KEY (command, status))   -- kept by triggers
+//! ```
+//!
+//! Write-ahead mode with `synchronous=NORMAL`: a commit syncs nothing and survives the process; a power cut takes the
+//! last commits and never tears the file.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use rusqlite::{Connection, params};
+use tracing::warn;
+use uuid::Uuid;
+
+use super::StateError;
+use crate::side_file::{is_damage, shm_path, wal_path, with_suffix};
+
+/// "TCCs": tells the file from other programs'.
+const APPLICATION_ID: i64 = 0x5443_4373;
+
+/// Raised when the tables change; a lower one is then migrated.
+const VERSION: i64 = 1;
+
+/// How long a write waits for a lock; nobody but a stray shell takes one.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+const SCHEMA: &str = "
+    CREATE TABLE meta (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        log_id BLOB NOT NULL
+    );
+    CREATE TABLE cursors (
+        command TEXT PRIMARY KEY,
+        sequence INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE outcomes (
+        sequence INTEGER NOT NULL,
+        command TEXT NOT NULL,
+        status TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        due_ms INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        error TEXT,
+        since_ms INTEGER NOT NULL,
+        PRIMARY KEY (sequence, command)
+    ) WITHOUT ROWID;
+    CREATE INDEX outcomes_due ON outcomes (due_ms) WHERE status = 'parked';
+    CREATE INDEX outcomes_parked ON outcomes (sequence) WHERE status = 'parked';
+    CREATE TABLE counts (
+        command TEXT NOT NULL,
+        status TEXT NOT NULL,
+        events INTEGER NOT NULL,
+        PRIMARY KEY (command, status)
+    ) WITHOUT ROWID;
+    CREATE TRIGGER outcome_added AFTER INSERT ON outcomes BEGIN
+        INSERT INTO counts VALUES (new.command, new.status, 1)
+        ON CONFLICT DO UPDATE SET events = events + 1;
+    END;
+    CREATE TRIGGER outcome_forgotten AFTER DELETE ON outcomes BEGIN
+        UPDATE counts SET events = events - 1 WHERE command = old.command AND status = old.status;
+    END;
+    CREATE TRIGGER outcome_changed AFTER UPDATE OF status ON outcomes WHEN old.status <> new.status BEGIN
+        UPDATE counts SET events = events - 1 WHERE command = old.command AND status = old.status;
+        INSERT INTO counts VALUES (new.command, new.status, 1)
+        ON CONFLICT DO UPDATE SET events = events + 1;
+    END;
+";
+
+/// Why a file was not simply opened.
+enum Trouble {
+    /// Not ours to mend.
+    Refused(StateError),
+    /// SQLite's own check complains.
+    Damaged(String),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        if is_damage(&error) {
+            Self::Damaged(error.to_string())
+        } else {
+            Self::Sqlite(error)
+        }
+    }
+}
+
+/// Opens the state at `path` for the log `log_id`; makes one when there is none, empties one of another log, sets a
+/// damaged one aside.
+pub(super) fn open(path: &Path, log_id: Uuid) -> Result<Connection, StateError> {
+    let open_error = |source| StateError::Open {
+        path: path.to_owned(),
+        source,
+    };
+    let damage = match try_open(path, log_id) {
+        Ok(connection) => return Ok(connection),
+        Err(Trouble::Refused(error)) => return Err(error),
+        Err(Trouble::Sqlite(error)) => return Err(open_error(error.into())),
+        Err(Trouble::Damaged(damage)) => damage,
+    };
+    let aside = set_aside(path).map_err(|error| open_error(error.into()))?;
+    warn!(
+        path = %path.display(),
+        set_aside = %aside.display(),
+        damage,
+        "the state is damaged and starts anew: parked and dead events are forgotten"
+    );
+    try_open(path, log_id).map_err(|trouble| match trouble {
+        Trouble::Refused(error) => error,
+        Trouble::Sqlite(error) => open_error(error.into()),
+        Trouble::Damaged(damage) => open_error(damage.into()),
+    })
+}
+
+fn try_open(path: &Path, log_id: Uuid) -> Result<Connection, Trouble> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Nothing is written before it is clear whose file this is.
+    let is_new = identify(&connection, path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    if is_new {
+        create(&mut connection, log_id)?;
+    } else {
+        check(&connection)?;
+        adopt(&mut connection, path, log_id)?;
+    }
+    Ok(connection)
+}
+
+/// Whether the file is empty; an error when it is not a state that this version knows.
+fn identify(connection: &Connection, path: &Path) -> Result<bool, Trouble> {
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let (application_id, version) = (number("application_id")?, number("user_version")?);
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if (application_id, version, tables) == (0, 0, 0) {
+        return Ok(true);
+    }
+    let path = path.to_owned();
+    if application_id != APPLICATION_ID {
+        return Err(Trouble::Refused(StateError::Foreign { path }));
+    }
+    if version > VERSION {
+        let (found, known) = (version, VERSION);
+        return Err(Trouble::Refused(StateError::Newer { path, found, known }));
+    }
+    Ok(false)
+}
+
+fn create(connection: &mut Connection, log_id: Uuid) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.execute("INSERT INTO meta VALUES (1, ?1)", [log_id.as_bytes()])?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
+/// Reads every page: the file is small, and what it says can't be had from elsewhere.
+fn check(connection: &Connection) -> Result<(), Trouble> {
+    let finding: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    match finding.as_str() {
+        "ok" => Ok(()),
+        _ => Err(Trouble::Damaged(finding)),
+    }
+}
+
+/// Empties the state of another log.
+fn adopt(connection: &mut Connection, path: &Path, log_id: Uuid) -> rusqlite::Result<()> {
+    let found: Vec<u8> = connection.query_row("SELECT log_id FROM meta", [], |row| row.get(0))?;
+    if found == log_id.as_bytes() {
+        return Ok(());
+    }
+    warn!(path = %path.display(), "the state belongs to another log and starts anew");
+    let transaction = connection.transaction()?;
+    transaction.execute_batch("DELETE FROM cursors; DELETE FROM outcomes; DELETE FROM counts;")?;
+    transaction.execute("UPDATE meta SET log_id = ?1", params![log_id.as_bytes()])?;
+    transaction.commit()
+}
+
+/// Renames the file and what belongs to it, so that it can be looked at; returns the new name.
+fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let mut seconds = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let mut aside = with_suffix(path, &format!(".damaged-{seconds}"));
+    while aside.try_exists()? {
+        seconds += 1;
+        aside = with_suffix(path, &format!(".damaged-{seconds}"));
+    }
+    fs::rename(path, &aside)?;
+    for (part, aside) in [
+        (wal_path(path), wal_path(&aside)),
+        (shm_path(path), shm_path(&aside)),
+    ] {
+        match fs::rename(part, aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(aside)
+}

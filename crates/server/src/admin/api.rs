@@ -1,0 +1,243 @@
+//! `/v1`: the commands, the events, their stream. Parameters in, JSON out; the work is done in `events.rs` and
+//! `tail.rs`.
+
+use std::sync::Arc;
+
+use gateway_core::EventId;
+use gateway_journal::Filter;
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path, Query},
+    types::Any,
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{
+    Shared,
+    cursor::Cursor,
+    event::{Event, EventDetail},
+    events::{FindError, Lookup, Selection},
+    problem::Problem,
+    stream, time,
+};
+use crate::openapi::payload::{EventStream, Reply};
+
+/// Events on a page when nobody says how many.
+const LIMIT_DEFAULT: u16 = 50;
+
+/// `/v1`, but for the simulations.
+pub(crate) struct Api(pub(crate) Arc<Shared>);
+
+/// The commands that have a plug-in.
+#[derive(Debug, Serialize, Object)]
+pub(crate) struct CommandList {
+    /// In the order of installation.
+    data: Vec<CommandInfo>,
+    /// Always `null`: there is one page.
+    #[oai(nullable)]
+    next: Option<String>,
+}
+
+/// A command of Chat's that has a plug-in.
+#[derive(Debug, Serialize, Object)]
+pub(crate) struct CommandInfo {
+    /// The vendor's name of what happens.
+    command: String,
+    /// The group of commands that it belongs to.
+    feature: String,
+    /// What happened, or what is asked.
+    summary: String,
+    /// The vendor's page about it.
+    source: String,
+    /// `before` or `after`: whether Chat waits for a verdict.
+    phase: String,
+    /// Whether a plug-in is installed for it.
+    installed: bool,
+    /// A whole request body.
+    sample: Any<Box<RawValue>>,
+}
+
+/// Events, newest first.
+#[derive(Debug, Serialize, Object)]
+pub(crate) struct EventList {
+    /// A page of them; it may be short or empty although more follow.
+    data: Vec<Event>,
+    /// The `cursor` of the next page; `null` on the last one.
+    #[oai(nullable)]
+    next: Option<String>,
+}
+
+#[OpenApi]
+impl Api {
+    /// The installed commands
+    ///
+    /// Every command that has a plug-in, with what is known of it.
+    #[expect(clippy::unused_async, reason = "what poem-openapi wants")]
+    #[oai(path = "/v1/commands", method = "get", operation_id = "listCommands")]
+    async fn commands(&self) -> Reply<CommandList> {
+        let descriptors = self.0.parts.dispatcher.iter().map(|one| *one.descriptor());
+        let data = descriptors
+            .map(|descriptor| CommandInfo {
+                command: descriptor.command.to_owned(),
+                feature: descriptor.feature.to_owned(),
+                summary: descriptor.summary.to_owned(),
+                source: descriptor.source.to_owned(),
+                phase: descriptor.phase.as_str().to_owned(),
+                installed: true,
+                sample: Any(sample(descriptor.sample)),
+            })
+            .collect();
+        Reply::new(&CommandList { data, next: None })
+    }
+
+    /// Events, newest first
+    ///
+    /// What was journaled, a page at a time. Pages go on where the last one ended, whatever is journaled meanwhile.
+    /// Events of an account or a group are found by an index and are visible as soon as they are journaled.
+    #[oai(path = "/v1/events", method = "get", operation_id = "listEvents")]
+    #[expect(clippy::too_many_arguments, reason = "one for each query parameter")]
+    async fn events(
+        &self,
+        /// Only of this command.
+        command: Query<Option<String>>,
+        /// Only of this app, by its name in the configuration.
+        app: Query<Option<String>>,
+        /// Only about this account.
+        account: Query<Option<String>>,
+        /// Only about this group.
+        group: Query<Option<String>>,
+        /// Journaled at or after: RFC 3339, milliseconds since the Unix epoch, or an age such as `15m`.
+        since: Query<Option<String>>,
+        /// Journaled before; written like `since`.
+        until: Query<Option<String>>,
+        /// The most events of one page, which also ends at 4 MiB of bodies; 50 by default.
+        #[oai(validator(minimum(value = "1"), maximum(value = "500")))]
+        limit: Query<Option<u16>>,
+        /// `next` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Reply<EventList>, Problem> {
+        let head = *self.0.parts.head.borrow();
+        let before = match cursor.0 {
+            Some(text) => Some(self.0.page_cursor(&text)?.sequence),
+            None => None,
+        };
+        let selection = Selection {
+            filter: Filter {
+                app: app.0,
+                command: command.0,
+                since_ms: moment(since.0.as_deref())?,
+                until_ms: moment(until.0.as_deref())?,
+            },
+            account: account.0,
+            group: group.0,
+        };
+        let limit = usize::from(limit.0.unwrap_or(LIMIT_DEFAULT));
+        let finder = self.0.finder();
+        let work = move || -> Result<Reply<EventList>, FindError> {
+            let found = finder.page(head, &selection, limit, before)?;
+            let next = found.next.map(|sequence| Cursor {
+                log_id: head.log_id,
+                sequence,
+            });
+            Ok(Reply::new(&EventList {
+                data: found.events,
+                next: next.map(|cursor| cursor.to_string()),
+            }))
+        };
+        let page = self.0.queries.request(work).await?;
+        page.map_err(|error| Problem::internal("read the journal", &error))
+    }
+
+    /// The events as they come
+    ///
+    /// Server-sent events. `event: callback` carries an event as its data, the same JSON as in a list. `event: gap`
+    /// says that events are missing, as `{"reason":…,"from":…,"to":…}`: their reason is `other_log` (the place to go on
+    /// from is of another log, all of this one follows), `trimmed` (deleted before they were read) or `damaged`.
+    /// `event: heartbeat` comes first and then whenever nothing else came for 10 seconds. Each has an `id`;
+    /// send the last one as `Last-Event-ID`, as browsers do by themselves, to go on behind it without a gap or a repeat.
+    #[oai(
+        path = "/v1/events/stream",
+        method = "get",
+        operation_id = "streamEvents"
+    )]
+    #[expect(clippy::unused_async, reason = "what poem-openapi wants")]
+    async fn stream(
+        &self,
+        /// Only of this command.
+        command: Query<Option<String>>,
+        /// Only of this app, by its name in the configuration.
+        app: Query<Option<String>>,
+        /// Only about this account.
+        account: Query<Option<String>>,
+        /// Only about this group.
+        group: Query<Option<String>>,
+        /// The same as the header, for clients that can't set it; the header wins.
+        last_event_id: Query<Option<String>>,
+        /// The `id` to go on behind; without it the stream starts now.
+        #[oai(name = "Last-Event-ID")]
+        last_event_id_header: Header<Option<String>>,
+    ) -> Result<EventStream, Problem> {
+        let from = last_event_id_header
+            .0
+            .or(last_event_id.0)
+            .filter(|text| !text.is_empty())
+            .map(|text| text.parse::<Cursor>())
+            .transpose()
+            .map_err(|error| Problem::bad_request(error.to_string()))?;
+        let selection = Selection {
+            filter: Filter {
+                app: app.0,
+                command: command.0,
+                ..Filter::default()
+            },
+            account: account.0,
+            group: group.0,
+        };
+        stream::open(&self.0, selection, from)
+    }
+
+    /// One event
+    ///
+    /// With what our types made of its body, what of it they did not expect, and what its handler made of it.
+    #[oai(path = "/v1/events/:id", method = "get", operation_id = "getEvent")]
+    async fn event(
+        &self,
+        /// The event's id.
+        id: Path<String>,
+    ) -> Result<Reply<EventDetail>, Problem> {
+        let parsed: EventId = id.parse().map_err(|_| {
+            Problem::bad_request("an event's id is a UUID, as the lists and the stream show it")
+        })?;
+        let (finder, head) = (self.0.finder(), *self.0.parts.head.borrow());
+        let work = move || -> Result<Option<Reply<EventDetail>>, Problem> {
+            let found = finder
+                .lookup(head, parsed)
+                .map_err(|error| Problem::internal("read the journal", &error))?;
+            match found {
+                Lookup::Event(detail) => Ok(Some(Reply::new(&*detail))),
+                Lookup::Missing => Ok(None),
+                Lookup::Damaged => Err(Problem::internal(
+                    "read the event: its row in the journal is damaged",
+                    &format_args!("event {}", parsed.sequence()),
+                )),
+            }
+        };
+        self.0.queries.request(work).await??.ok_or_else(|| {
+            Problem::not_found(
+                "the journal holds no event of this id: it was deleted, or is of another journal",
+            )
+        })
+    }
+}
+
+fn moment(text: Option<&str>) -> Result<Option<u64>, Problem> {
+    text.map(|text| time::parse(text, time::now_ms()))
+        .transpose()
+        .map_err(|error| Problem::bad_request(error.to_string()))
+}
+
+/// A sample is JSON: every plug-in's test says so.
+fn sample(text: &str) -> Box<RawValue> {
+    RawValue::from_string(text.trim().to_owned()).unwrap_or_default()
+}

@@ -1,0 +1,399 @@
+//! An event as people and tools see it: the one place where its JSON is made, for lists, streams and single events.
+//!
+//! Not here: finding events (`events.rs`) and sending them (`api.rs`, `tail.rs`). Start at [`Event`].
+
+use std::net::IpAddr;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use gateway_core::{Dispatcher, EventId, Prepared};
+use gateway_journal::{Outcome, Reason, Status, StoredEvent};
+use poem_openapi::{Enum, Object, types::Any};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+use uuid::Uuid;
+
+use super::time;
+
+/// Deeper bodies are shown as base64: embedded in an answer they would be too deep for common JSON readers.
+const BODY_DEPTH_MAX: usize = 100;
+
+/// One callback in the journal.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Event {
+    /// Unique and ordered by time of journaling (UUIDv7).
+    pub id: String,
+    /// Where it stands in the log; only grows, not dense.
+    pub sequence: u64,
+    /// The app's name in the configuration.
+    pub app: String,
+    /// The vendor's number of the app.
+    pub sdk_app_id: u64,
+    /// The vendor's name of what happened.
+    pub command: String,
+    /// When the request's first byte came (RFC 3339, UTC).
+    pub received_at: String,
+    /// When it was journaled (RFC 3339, UTC).
+    pub journaled_at: String,
+    /// When it happened, where the body says so (RFC 3339, UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_time: Option<String>,
+    /// The user's address, as claimed by Chat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_ip: Option<String>,
+    /// The user's platform, as claimed by Chat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// The vendor's id of the request, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The address that the request came from; absent when simulated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<IpAddr>,
+    /// How it was authenticated: `sign`, `sign+mtls`, `sign+source`, …, or `none`.
+    pub proof: String,
+    /// Whether it was made by `POST /v1/simulate/…`.
+    pub simulated: bool,
+    /// Whom it is about; empty when the command has no plug-in or the body can't be read.
+    pub subjects: EventSubjects,
+    /// What a before-callback was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<EventVerdict>,
+    /// The body as received, when it is JSON that every reader can take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Any<Box<RawValue>>>,
+    /// The body's bytes in base64, when it is anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+}
+
+/// The accounts and groups that an event is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Object)]
+pub struct EventSubjects {
+    /// User ids.
+    pub accounts: Vec<String>,
+    /// Group ids.
+    pub groups: Vec<String>,
+}
+
+/// What a before-callback was answered, and by whom.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct EventVerdict {
+    /// The ack as sent.
+    pub ack: Value,
+    /// `plug-in`, or the failure `policy`.
+    pub by: String,
+    /// Why the policy answered: `deadline`, `error`, `panic`, `busy`, `undecodable`, `unknown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// From the request's first byte to the answer, in microseconds.
+    pub elapsed_us: u64,
+}
+
+/// One callback in the journal, with what our types made of it and what became of it.
+#[derive(Debug, Clone, Serialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct EventDetail {
+    /// The event itself.
+    #[serde(flatten)]
+    #[oai(flatten)]
+    pub event: Event,
+    /// The request in the vendor's words, as our types understood it; absent when they did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoded: Option<Value>,
+    /// What of the body differs from our types.
+    pub drift: Vec<EventDrift>,
+    /// What became of it in its plug-in's handler.
+    pub outcome: EventOutcome,
+}
+
+/// One way in which a body differs from our types.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
+pub struct EventDrift {
+    /// Where, as in `PairList[].From_Account`.
+    pub path: String,
+    /// What the type wants.
+    pub expected: String,
+    /// What came.
+    pub found: String,
+}
+
+/// What became of an event in its plug-in's handler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct EventOutcome {
+    /// Where it stands.
+    pub status: OutcomeStatus,
+    /// How many attempts were started; absent when they were not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// What went wrong last: `error`, `panic`, `timeout`, `undecodable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The handler's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// When it is tried again (RFC 3339, UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_attempt_at: Option<String>,
+}
+
+/// Where an event stands with its plug-in's handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Enum)]
+#[serde(rename_all = "lowercase")]
+#[oai(rename_all = "lowercase")]
+pub enum OutcomeStatus {
+    /// Handled.
+    Done,
+    /// Not yet attempted, or being handled.
+    Pending,
+    /// Failed; will be tried again.
+    Parked,
+    /// Given up.
+    Dead,
+    /// No handler runs for it: no plug-in is installed, or it was answered before it was journaled.
+    None,
+}
+
+// === impl Event ===
+
+impl Event {
+    /// The event of the log `log_id`, with what its plug-in, if any, knows of it.
+    pub fn new(log_id: Uuid, stored: &StoredEvent, dispatcher: &Dispatcher) -> Self {
+        Self::of(log_id, stored, &prepare(stored, dispatcher))
+    }
+
+    /// The same, when the body was decoded already.
+    pub(crate) fn of(log_id: Uuid, stored: &StoredEvent, prepared: &Prepared) -> Self {
+        let envelope = &stored.envelope;
+        let body = embeddable(&stored.body);
+        let body_base64 = body
+            .is_none()
+            .then(|| STANDARD.encode(stored.body.as_ref()));
+        Self {
+            id: EventId::new(log_id, stored.sequence, stored.journaled_ms).to_string(),
+            sequence: stored.sequence,
+            app: envelope.app.clone(),
+            sdk_app_id: envelope.sdk_app_id,
+            command: envelope.command.clone(),
+            received_at: time::format(envelope.received_ms).unwrap_or_default(),
+            journaled_at: time::format(stored.journaled_ms).unwrap_or_default(),
+            event_time: prepared
+                .time
+                .and_then(|time| u64::try_from(time.as_millis()).ok())
+                .and_then(time::format),
+            client_ip: envelope.client_ip.clone(),
+            platform: envelope.platform.clone(),
+            request_id: envelope.request_id.clone(),
+            peer: envelope.peer,
+            proof: envelope.proof.to_string(),
+            simulated: envelope.simulated,
+            subjects: EventSubjects {
+                accounts: prepared.subjects.accounts.clone(),
+                groups: prepared.subjects.groups.clone(),
+            },
+            verdict: envelope.verdict.as_ref().map(|verdict| EventVerdict {
+                ack: verdict.ack.clone(),
+                by: verdict.by.clone(),
+                reason: verdict.reason.clone(),
+                elapsed_us: verdict.elapsed_us,
+            }),
+            body: body.map(Any),
+            body_base64,
+        }
+    }
+}
+
+/// Decodes an event's body by its command's plug-in; without one nothing is known of it.
+pub(crate) fn prepare(stored: &StoredEvent, dispatcher: &Dispatcher) -> Prepared {
+    dispatcher
+        .get(&stored.envelope.command)
+        .map(|installed| installed.prepare(&stored.body))
+        .unwrap_or_default()
+}
+
+/// A body that can stand in an answer as it is. Reading it strictly keeps lone surrogates and endless numbers out,
+/// over which one reader or the other would lose the whole answer.
+fn embeddable(body: &[u8]) -> Option<Box<RawValue>> {
+    let text = std::str::from_utf8(body).ok()?;
+    if depth(body) > BODY_DEPTH_MAX {
+        return None;
+    }
+    let _strict: Value = serde_json::from_str(text).ok()?;
+    RawValue::from_string(text.trim().to_owned()).ok()
+}
+
+/// How deep the brackets of a JSON text go.
+fn depth(body: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+// === impl EventOutcome ===
+
+impl EventOutcome {
+    /// An outcome of which only the status is known.
+    pub(crate) fn only(status: OutcomeStatus) -> Self {
+        Self {
+            status,
+            attempts: None,
+            reason: None,
+            error: None,
+            next_attempt_at: None,
+        }
+    }
+}
+
+impl From<Outcome> for EventOutcome {
+    fn from(outcome: Outcome) -> Self {
+        let (status, next_attempt_at) = match outcome.status {
+            Status::Parked => (OutcomeStatus::Parked, time::format(outcome.due_ms)),
+            Status::Dead => (OutcomeStatus::Dead, None),
+        };
+        let reason = match outcome.reason {
+            Reason::Error => "error",
+            Reason::Panic => "panic",
+            Reason::Timeout => "timeout",
+            Reason::Undecodable => "undecodable",
+        };
+        Self {
+            status,
+            attempts: Some(outcome.attempts),
+            reason: Some(reason.to_owned()),
+            error: outcome.error,
+            next_attempt_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use gateway_core::{Envelope, Proof};
+    use poem_openapi::types::ToJSON;
+
+    use super::*;
+    use crate::callbacks::installed;
+
+    fn stored(body: &'static [u8]) -> StoredEvent {
+        StoredEvent {
+            sequence: 7,
+            journaled_ms: 1_769_846_400_123,
+            envelope: Envelope {
+                app: "shop".to_owned(),
+                sdk_app_id: 1_400_000_000,
+                command: "Sns.CallbackFriendDelete".to_owned(),
+                received_ms: 1_769_846_400_120,
+                client_ip: Some("192.0.2.1".to_owned()),
+                platform: None,
+                request_id: None,
+                peer: None,
+                proof: Proof {
+                    sign: true,
+                    ..Proof::default()
+                },
+                simulated: false,
+                verdict: None,
+            },
+            body: Bytes::from_static(body),
+        }
+    }
+
+    fn event(body: &'static [u8]) -> Event {
+        let dispatcher = Dispatcher::new(installed()).unwrap();
+        Event::new(Uuid::from_u128(5), &stored(body), &dispatcher)
+    }
+
+    #[test]
+    fn a_body_stands_as_it_came() {
+        let body =
+            br#"{"PairList":[{"To_Account":"bob","From_Account":"alice"}], "Z":1.0,"A":1e2}"#;
+        let json = serde_json::to_string(&event(body)).unwrap();
+        let body = std::str::from_utf8(body).unwrap();
+        assert!(json.ends_with(&format!(r#""body":{body}}}"#)), "{json}");
+        assert!(
+            json.contains(r#""subjects":{"accounts":["alice","bob"],"groups":[]}"#),
+            "{json}"
+        );
+        assert!(json.contains(r#""journaled_at":"2026-01-31T08:00:00.123Z""#));
+    }
+
+    #[test]
+    fn a_body_that_some_reader_would_choke_on_is_base64() {
+        let deep = "[".repeat(BODY_DEPTH_MAX + 1) + &"]".repeat(BODY_DEPTH_MAX + 1);
+        let bodies: [&'static [u8]; 6] = [
+            b"",
+            b"{",
+            b"\xef\xbb\xbf{}",
+            b"\"\xff\"",
+            br#"{"a":"\ud800"}"#,
+            deep.leak().as_bytes(),
+        ];
+        for body in bodies {
+            let event = event(body);
+            assert!(event.body.is_none());
+            assert_eq!(event.body_base64, Some(STANDARD.encode(body)));
+        }
+    }
+
+    #[test]
+    fn brackets_within_strings_are_not_depth() {
+        assert_eq!(depth(br#"{"a":"[[[\"[[\\"}"#), 1);
+        assert_eq!(depth(b"[[1],[[2]]]"), 3);
+        assert_eq!(depth(b"]]]["), 1);
+    }
+
+    #[test]
+    fn what_is_sent_is_what_is_documented() {
+        let event = event(br#"{"PairList":[]}"#);
+        let sent = serde_json::to_value(&event).unwrap();
+        assert_eq!(event.to_json(), Some(sent.clone()));
+        let detail = EventDetail {
+            event,
+            decoded: None,
+            drift: Vec::new(),
+            outcome: EventOutcome::only(OutcomeStatus::Done),
+        };
+        assert_eq!(detail.to_json(), serde_json::to_value(&detail).ok());
+    }
+
+    #[test]
+    fn a_client_can_read_what_is_sent() {
+        let sent = serde_json::to_string(&event(br#"{"b":1,"a":2}"#)).unwrap();
+        let read: Event = serde_json::from_str(&sent).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), sent);
+    }
+
+    #[test]
+    fn a_dead_outcome_has_no_next_attempt() {
+        let outcome = Outcome {
+            sequence: 7,
+            command: "Sns.CallbackFriendDelete".to_owned(),
+            status: Status::Dead,
+            attempts: 6,
+            due_ms: 5,
+            reason: Reason::Panic,
+            error: None,
+            since_ms: 5,
+        };
+        let shown = EventOutcome::from(outcome);
+        assert_eq!(shown.status, OutcomeStatus::Dead);
+        assert_eq!(shown.next_attempt_at, None);
+        assert_eq!(shown.attempts, Some(6));
+    }
+}

@@ -1,0 +1,373 @@
+//! Finding events: pages of a list, newest first, and one event with all that is known of it. Free of HTTP; blocks.
+//!
+//! By account or group the index answers, which follows behind the log; so the events that it does not know yet are
+//! read and decoded first. Its keys are hashes: what it finds is checked. Start at [`Finder::page`].
+
+use std::sync::Arc;
+
+use gateway_core::{Dispatcher, EventId, Phase, Prepared, Subjects};
+use gateway_journal::{
+    Filter, Head, Index, IndexError, IndexQuery, ReadError, ReadLimit, Reader, Row, Sequence,
+    StateError, StateReader, StoredEvent,
+};
+
+use super::event::{Event, EventDetail, EventDrift, EventOutcome, OutcomeStatus, prepare};
+
+/// Bytes of bodies in one page.
+const PAGE_BYTES_MAX: usize = 4 << 20;
+
+/// Rows of the log that one page may look at.
+const SCAN_MAX: usize = 20_000;
+
+/// Rows read at once where each of them is decoded.
+const CHUNK_EVENTS: usize = 256;
+
+/// Hits of the index asked for at once.
+const CHUNK_HITS: usize = 256;
+
+/// Events fetched at once: with the longest bodies that is a few MiB.
+const CHUNK_FETCH: usize = 8;
+
+/// Hits of the index that one page may check.
+const HITS_MAX: usize = 10_000;
+
+/// Finds events.
+#[derive(Debug, Clone)]
+pub(crate) struct Finder {
+    pub(crate) reader: Reader,
+    pub(crate) index: Arc<Index>,
+    pub(crate) state: StateReader,
+    pub(crate) dispatcher: Dispatcher,
+}
+
+/// Which events a list or a stream is about; an empty selection is about all.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Selection {
+    /// By what the envelope says.
+    pub(crate) filter: Filter,
+    /// About this account.
+    pub(crate) account: Option<String>,
+    /// About this group.
+    pub(crate) group: Option<String>,
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Newest first.
+    pub(crate) events: Vec<Event>,
+    /// The next page holds what is below this; `None` when there is no more.
+    pub(crate) next: Option<Sequence>,
+}
+
+/// A page or an event could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FindError {
+    /// The log.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The handlers' outcomes.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// One event, looked up by its id.
+#[derive(Debug)]
+pub(crate) enum Lookup {
+    /// There it is.
+    Event(Box<EventDetail>),
+    /// There is none of this id, or no longer.
+    Missing,
+    /// Its row is damaged.
+    Damaged,
+}
+
+/// A page while it is filled.
+struct Filling<'a> {
+    head: Head,
+    selection: &'a Selection,
+    limit: usize,
+    /// Events at or below this are out of the question.
+    floor: Sequence,
+    bytes: usize,
+    events: Vec<Event>,
+}
+
+// === impl Selection ===
+
+impl Selection {
+    /// Whether it asks whom an event is about.
+    pub(crate) fn has_subject(&self) -> bool {
+        self.account.is_some() || self.group.is_some()
+    }
+
+    /// Whether an event about these subjects is meant.
+    pub(crate) fn is_about(&self, subjects: &Subjects) -> bool {
+        let names = |wanted: &Option<String>, names: &[String]| {
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| names.iter().any(|name| name == wanted))
+        };
+        names(&self.account, &subjects.accounts) && names(&self.group, &subjects.groups)
+    }
+
+    /// Whether the envelope and the time of journaling are meant.
+    fn takes(&self, stored: &StoredEvent) -> bool {
+        let Filter {
+            app,
+            command,
+            since_ms,
+            until_ms,
+        } = &self.filter;
+        let is = |wanted: &Option<String>, value: &String| {
+            wanted.as_ref().is_none_or(|wanted| wanted == value)
+        };
+        is(app, &stored.envelope.app)
+            && is(command, &stored.envelope.command)
+            && since_ms.is_none_or(|since| stored.journaled_ms >= since)
+            && until_ms.is_none_or(|until| stored.journaled_ms < until)
+    }
+}
+
+// === impl Finder ===
+
+impl Finder {
+    /// One page: at most `limit` events below `before`, or from the head down. A page may be short, or empty, and still
+    /// have a next one: how much one page may look at is bounded.
+    pub(crate) fn page(
+        &self,
+        head: Head,
+        selection: &Selection,
+        limit: usize,
+        before: Option<Sequence>,
+    ) -> Result<Found, FindError> {
+        let mut below = before.unwrap_or(Sequence::MAX).min(head.sequence + 1);
+        if let Some(until_ms) = selection.filter.until_ms
+            && let Some(first) = self.reader.first_at(until_ms)?
+        {
+            below = below.min(first);
+        }
+        let mut filling = Filling {
+            head,
+            selection,
+            limit,
+            floor: 0,
+            bytes: 0,
+            events: Vec::new(),
+        };
+        if let Some(since_ms) = selection.filter.since_ms {
+            match self.reader.first_at(since_ms)? {
+                Some(first) => filling.floor = first.saturating_sub(1),
+                None => return Ok(filling.ends(None)),
+            }
+        }
+        if below <= filling.floor + 1 {
+            return Ok(filling.ends(None));
+        }
+        let next = if selection.has_subject() {
+            self.fill_by_subject(&mut filling, below)?
+        } else {
+            self.fill_by_envelope(&mut filling, below)?
+        };
+        Ok(filling.ends(next))
+    }
+
+    /// From the log alone.
+    fn fill_by_envelope(
+        &self,
+        filling: &mut Filling<'_>,
+        below: Sequence,
+    ) -> Result<Option<Sequence>, FindError> {
+        let limit = ReadLimit {
+            events: filling.limit,
+            bytes: PAGE_BYTES_MAX,
+        };
+        let filter = &filling.selection.filter;
+        let page = self.reader.before(below, filter, limit, SCAN_MAX)?;
+        for row in page.rows {
+            if let Row::Event(stored) = row {
+                let prepared = prepare(&stored, &self.dispatcher);
+                filling.push(&stored, &prepared);
+            }
+        }
+        Ok(page.next.filter(|next| *next > filling.floor + 1))
+    }
+
+    /// First what the index does not know yet, then what it knows.
+    fn fill_by_subject(
+        &self,
+        filling: &mut Filling<'_>,
+        below: Sequence,
+    ) -> Result<Option<Sequence>, FindError> {
+        // Read once: what is indexed meanwhile is above it and has been looked at in the log.
+        let indexed = self.index.cursor();
+        if below > indexed + 1
+            && let Some(next) = self.fill_unindexed(filling, below, indexed)?
+        {
+            return Ok(Some(next));
+        }
+        self.fill_indexed(filling, below.min(indexed + 1))
+    }
+
+    /// From the log, down to what is indexed. Returns where to go on when the page ended before that.
+    fn fill_unindexed(
+        &self,
+        filling: &mut Filling<'_>,
+        mut below: Sequence,
+        indexed: Sequence,
+    ) -> Result<Option<Sequence>, FindError> {
+        let selection = filling.selection;
+        let lowest = indexed.max(filling.floor);
+        let limit = ReadLimit {
+            events: CHUNK_EVENTS,
+            bytes: PAGE_BYTES_MAX,
+        };
+        let mut scan_left = SCAN_MAX;
+        while scan_left > 0 {
+            let page = self
+                .reader
+                .before(below, &selection.filter, limit, scan_left)?;
+            for row in page.rows {
+                let Row::Event(stored) = row else { continue };
+                if stored.sequence <= lowest {
+                    return Ok(None);
+                }
+                let prepared = prepare(&stored, &self.dispatcher);
+                if !selection.is_about(&prepared.subjects) {
+                    continue;
+                }
+                if !filling.push(&stored, &prepared) {
+                    return Ok(Some(stored.sequence));
+                }
+            }
+            let Some(next) = page.next.filter(|next| *next > lowest + 1) else {
+                return Ok(None);
+            };
+            let looked_at = usize::try_from(below.saturating_sub(next)).unwrap_or(usize::MAX);
+            scan_left = scan_left.saturating_sub(looked_at.max(1));
+            below = next;
+        }
+        Ok(Some(below))
+    }
+
+    /// By the index: hits are fetched and checked.
+    fn fill_indexed(
+        &self,
+        filling: &mut Filling<'_>,
+        mut below: Sequence,
+    ) -> Result<Option<Sequence>, FindError> {
+        let selection = filling.selection;
+        let mut checked = 0;
+        while checked < HITS_MAX {
+            let query = IndexQuery {
+                account: selection.account.as_deref(),
+                group: selection.group.as_deref(),
+                before: Some(below),
+            };
+            let hits = self.index.find(&query, CHUNK_HITS)?;
+            for fetch in hits.chunks(CHUNK_FETCH) {
+                for stored in self.reader.get_many(fetch)? {
+                    if stored.sequence <= filling.floor {
+                        return Ok(None);
+                    }
+                    if !selection.takes(&stored) {
+                        continue;
+                    }
+                    let prepared = prepare(&stored, &self.dispatcher);
+                    if !selection.is_about(&prepared.subjects) {
+                        continue;
+                    }
+                    if !filling.push(&stored, &prepared) {
+                        return Ok(Some(stored.sequence));
+                    }
+                }
+            }
+            match hits.last() {
+                Some(last) if hits.len() == CHUNK_HITS && *last > filling.floor + 1 => {
+                    below = *last;
+                }
+                _ => return Ok(None),
+            }
+            checked += hits.len();
+        }
+        Ok(Some(below))
+    }
+
+    /// One event with all that is known of it.
+    pub(crate) fn lookup(&self, head: Head, id: EventId) -> Result<Lookup, FindError> {
+        if !id.may_be_of(head.log_id) {
+            return Ok(Lookup::Missing);
+        }
+        let stored = match self.reader.get(id.sequence())? {
+            Some(Row::Event(stored)) => stored,
+            Some(Row::Damaged(_)) => return Ok(Lookup::Damaged),
+            None => return Ok(Lookup::Missing),
+        };
+        if EventId::new(head.log_id, stored.sequence, stored.journaled_ms) != id {
+            return Ok(Lookup::Missing);
+        }
+        let mut prepared = prepare(&stored, &self.dispatcher);
+        let drift = std::mem::take(&mut prepared.drift);
+        let detail = EventDetail {
+            event: Event::of(head.log_id, &stored, &prepared),
+            decoded: prepared.work.and_then(|work| work.to_json()),
+            drift: drift
+                .into_iter()
+                .map(|drift| EventDrift {
+                    path: drift.path,
+                    expected: drift.expected,
+                    found: drift.found,
+                })
+                .collect(),
+            outcome: self.outcome(&stored)?,
+        };
+        Ok(Lookup::Event(Box::new(detail)))
+    }
+
+    fn outcome(&self, stored: &StoredEvent) -> Result<EventOutcome, FindError> {
+        let command = stored.envelope.command.as_str();
+        let has_handler = self
+            .dispatcher
+            .get(command)
+            .is_some_and(|installed| installed.descriptor().phase == Phase::After);
+        if !has_handler {
+            return Ok(EventOutcome::only(OutcomeStatus::None));
+        }
+        // The cursor is read first: an event that fails meanwhile is then found as a row, never taken for done.
+        let cursor = self.state.cursor(command)?.unwrap_or_default();
+        if let Some(outcome) = self.state.outcome(stored.sequence)? {
+            return Ok(outcome.into());
+        }
+        let is_done = stored.sequence <= cursor;
+        Ok(EventOutcome::only(if is_done {
+            OutcomeStatus::Done
+        } else {
+            OutcomeStatus::Pending
+        }))
+    }
+}
+
+// === impl Filling ===
+
+impl Filling<'_> {
+    /// Adds an event. `false` when it was the last one that the page has room for.
+    fn push(&mut self, stored: &StoredEvent, prepared: &Prepared) -> bool {
+        self.bytes += stored.body.len();
+        let event = Event::of(self.head.log_id, stored, prepared);
+        self.events.push(event);
+        self.events.len() < self.limit && self.bytes < PAGE_BYTES_MAX
+    }
+
+    fn ends(self, next: Option<Sequence>) -> Found {
+        Found {
+            events: self.events,
+            next,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

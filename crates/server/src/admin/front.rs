@@ -1,0 +1,113 @@
+//! The front of the admin listener: guard, then the endpoints, then problems and security headers for all of them.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use poem::{
+    Endpoint, IntoResponse, Request, Response, Result,
+    http::{HeaderName, HeaderValue, header},
+};
+
+use super::{GuardConfig, guard, problem::Problem};
+
+/// Whatever is no page may load nothing and be framed by nobody.
+const NO_CONTENT: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// Headers that every answer carries, unless its endpoint has set them.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, NO_CONTENT),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// Stands before an endpoint.
+pub(crate) struct Front<E> {
+    /// What is guarded.
+    pub(crate) inner: E,
+    /// The rules, exchanged on reload.
+    pub(crate) guard: Arc<ArcSwap<GuardConfig>>,
+}
+
+impl<E: Endpoint> Endpoint for Front<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let path = request.uri().path().to_owned();
+        let passed = guard::check(&self.guard.load(), &request);
+        let mut response = match passed {
+            Ok(()) => match self.inner.call(request).await {
+                Ok(output) => output.into_response(),
+                Err(error) => answer(error, &path),
+            },
+            Err(problem) => problem.into_response(),
+        };
+        for (name, value) in HEADERS {
+            response
+                .headers_mut()
+                .entry(name)
+                .or_insert(HeaderValue::from_static(value));
+        }
+        Ok(response)
+    }
+}
+
+/// An error as a problem, unless it is one already.
+fn answer(error: poem::Error, path: &str) -> Response {
+    if error.is::<Problem>() || error.is_from_response() {
+        return error.into_response();
+    }
+    Problem::from_error(&error, path).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::{Route, endpoint::make_sync, get, http::StatusCode};
+
+    use super::*;
+    use crate::admin::problem::CONTENT_TYPE;
+
+    async fn response(path: &str, host: &str) -> Response {
+        let guard = GuardConfig {
+            token: None,
+            hosts: Vec::new(),
+        };
+        let fails = make_sync(|_| Err::<&str, Problem>(Problem::bad_request("unreadable")));
+        let front = Front {
+            inner: Route::new()
+                .at("/fine", get(make_sync(|_| "fine")))
+                .at("/fails", get(fails)),
+            guard: Arc::new(ArcSwap::from_pointee(guard)),
+        };
+        let request = Request::builder().uri_str(path).header("host", host);
+        front.get_response(request.finish()).await
+    }
+
+    #[tokio::test]
+    async fn every_answer_has_the_security_headers() {
+        for (path, host, status) in [
+            ("/fine", "localhost", StatusCode::OK),
+            ("/fails", "localhost", StatusCode::BAD_REQUEST),
+            ("/nothing", "localhost", StatusCode::NOT_FOUND),
+            ("/fine", "evil.example", StatusCode::FORBIDDEN),
+        ] {
+            let response = response(path, host).await;
+            assert_eq!(response.status(), status, "{path}");
+            for (name, value) in HEADERS {
+                assert_eq!(response.header(&name), Some(value), "{path}");
+            }
+            let is_problem = response.content_type() == Some(CONTENT_TYPE);
+            assert_eq!(is_problem, status != StatusCode::OK, "{path}");
+            assert!(
+                !response
+                    .headers()
+                    .contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+            );
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! The arguments: what every command takes, with the help texts. No behaviour, but for [`rewrite`].
+
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use gateway_core::EventId;
+
+use super::moment::Moment;
+
+/// One URL that Tencent Cloud Chat calls for every callback of every app.
+///
+/// Without a command it serves. Exit codes: 0 done; 1 refused, not found or damaged; 2 a wrong command line or
+/// configuration; 3 the gateway can't be reached.
+#[derive(Debug, Parser)]
+#[command(name = "callback-gateway", version, max_term_width = 100)]
+pub(super) struct Arguments {
+    /// A TOML file over the built-in defaults; GATEWAY_… variables go over both
+    #[arg(long, global = true, value_name = "FILE", display_order = 100)]
+    pub(super) config: Option<PathBuf>,
+    /// Output for scripts: JSON, one object a line
+    #[arg(long, global = true, display_order = 101)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the gateway until SIGTERM
+    Serve,
+    /// Check or show the configuration
+    Config {
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
+    /// List the installed callback commands
+    Commands,
+    /// Send a sample callback to the running gateway and print the ack
+    ///
+    /// `--SOME-FIELD VALUE` replaces the field of that name in the sample, at any depth, in the first entry of a list;
+    /// case, `-` and `_` don't matter: `--from-account alice` replaces `From_Account`.
+    Trigger(TriggerOptions),
+    /// Print events the moment they are journaled
+    Tail(TailOptions),
+    /// Print stored events, newest first
+    Events(EventsOptions),
+    /// Show everything that is known of one event
+    Explain(ExplainOptions),
+    /// Print a signature as query parameters, for a request made by hand
+    Sign(SignOptions),
+    /// Print the OpenAPI document of the installed commands
+    Openapi,
+    /// Check or back up the journal, also while a gateway runs
+    Journal {
+        #[command(subcommand)]
+        action: JournalAction,
+    },
+    /// Ask both listeners whether they serve: exit code 0 or 3
+    Healthcheck(HealthcheckOptions),
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(super) enum ConfigAction {
+    /// Print every problem, or ok
+    Check,
+    /// Print the merged configuration as TOML, without its secrets
+    Show,
+    /// Print the JSON Schema of the configuration
+    Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum JournalAction {
+    /// Read every row; exit code 1 when there is damage
+    Check {
+        /// The journal's directory [default: journal.path of the configuration]
+        path: Option<PathBuf>,
+    },
+    /// Copy the journal into a new directory
+    Backup {
+        /// The directory to create
+        to: PathBuf,
+    },
+}
+
+/// How to reach the admin listener.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Admin listener")]
+pub(super) struct AdminOptions {
+    /// Its URL [default: that of the configuration]
+    #[arg(id = "admin_url", long = "admin-url", value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// A file with its token [default: that of the configuration]
+    #[arg(
+        id = "admin_token_file",
+        long = "admin-token-file",
+        value_name = "FILE"
+    )]
+    pub(super) token_file: Option<PathBuf>,
+    /// A PEM file with the private authority of its certificate
+    #[arg(id = "admin_ca", long = "admin-ca", value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
+}
+
+/// Which events.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Filters")]
+pub(super) struct Filters {
+    /// Only this command, e.g. Sns.CallbackFriendDelete
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) command: Option<String>,
+    /// Only this app, by its name in the configuration
+    #[arg(long, value_name = "NAME")]
+    pub(super) app: Option<String>,
+    /// Only events about this account
+    #[arg(long, value_name = "ID")]
+    pub(super) account: Option<String>,
+    /// Only events about this group
+    #[arg(long, value_name = "ID")]
+    pub(super) group: Option<String>,
+}
+
+/// Options that are not listed here are fields of the body: see [`rewrite`].
+#[derive(Debug, Args)]
+pub(super) struct TriggerOptions {
+    /// The callback command, e.g. Sns.CallbackFriendDelete
+    #[arg(value_name = "COMMAND")]
+    pub(super) command: String,
+    /// A field of the body; needed only for one that is called like an option
+    #[arg(long = "field", value_name = "NAME=VALUE")]
+    pub(super) fields: Vec<String>,
+    /// A file with the body in place of the sample; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) body: Option<PathBuf>,
+    /// The app, by its name in the configuration; needed only when there are several
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    pub(super) app: Option<String>,
+    #[command(flatten)]
+    pub(super) admin: AdminOptions,
+    #[command(flatten)]
+    pub(super) network: NetworkOptions,
+}
+
+/// Over the network, as Chat does it, in place of the admin listener.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Over the network")]
+pub(super) struct NetworkOptions {
+    /// The callback URL to call
+    #[arg(long, value_name = "URL", requires = "sdk_app_id")]
+    pub(super) url: Option<String>,
+    /// The vendor's number of the app
+    #[arg(long, value_name = "NUMBER", requires = "url")]
+    pub(super) sdk_app_id: Option<u64>,
+    /// A file with the app's token; without it the callback is not signed
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub(super) token_file: Option<PathBuf>,
+    /// A PEM file with the private authority of the URL's certificate
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub(super) ca: Option<PathBuf>,
+    /// The client's address to claim
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1",
+        requires = "url"
+    )]
+    pub(super) client_ip: String,
+    /// The client's platform to claim
+    #[arg(long, value_name = "NAME", default_value = "RESTAPI", requires = "url")]
+    pub(super) opt_platform: String,
+}
+
+#[derive(Debug, Default, Args)]
+pub(super) struct TailOptions {
+    #[command(flatten)]
+    pub(super) filters: Filters,
+    /// Start after this cursor (an id of the stream) rather than now
+    #[arg(long, value_name = "CURSOR")]
+    pub(super) since_id: Option<String>,
+    #[command(flatten)]
+    pub(super) admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EventsOptions {
+    #[command(flatten)]
+    pub(super) filters: Filters,
+    /// Journaled since: an age such as 15m, or a time such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<Moment>,
+    /// Journaled before: an age or a time
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<Moment>,
+    /// How many events at most
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) limit: u64,
+    /// Every event, without a limit
+    #[arg(long, conflicts_with = "limit")]
+    pub(super) all: bool,
+    #[command(flatten)]
+    pub(super) admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainOptions {
+    /// The event's id
+    pub(super) id: EventId,
+    #[command(flatten)]
+    pub(super) admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SignOptions {
+    /// A file with the app's token
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: PathBuf,
+    /// The time to sign for, in seconds since 1970 [default: now]
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) time: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HealthcheckOptions {
+    /// Don't verify certificates off loopback either
+    #[arg(long)]
+    pub(super) insecure: bool,
+}
+
+/// Turns the options of `trigger` that are not its own, `--from-account alice`, into `--field=from-account=alice`.
+///
+/// clap has no open set of options; its nearest, a trailing list, would swallow `trigger`'s own options too.
+pub(super) fn rewrite(arguments: Vec<OsString>) -> Vec<OsString> {
+    let mut root = Arguments::command();
+    root.build();
+    let Some(trigger) = root.find_subcommand("trigger") else {
+        return arguments;
+    };
+    let known = options(trigger);
+    let mut rest = arguments.into_iter();
+    let mut rewritten: Vec<OsString> = rest.by_ref().take(1).collect();
+    let mut in_trigger = false;
+    while let Some(argument) = rest.next() {
+        let text = argument.to_str().unwrap_or_default();
+        if text == "--" {
+            rewritten.push(argument);
+            break;
+        }
+        let Some(option) = text.strip_prefix("--") else {
+            if !in_trigger && !text.starts_with('-') {
+                if text != "trigger" {
+                    rewritten.push(argument);
+                    break;
+                }
+                in_trigger = true;
+            }
+            rewritten.push(argument);
+            continue;
+        };
+        let (name, value) = option
+            .split_once('=')
+            .map_or((option, None), |(name, value)| (name, Some(value)));
+        let takes_value = known.get(name).copied();
+        if in_trigger && takes_value.is_none() {
+            let value = value.map(OsString::from).or_else(|| rest.next());
+            rewritten.push(field(name, value));
+            continue;
+        }
+        let wants_next = takes_value == Some(true) && value.is_none();
+        rewritten.push(argument);
+        if wants_next {
+            rewritten.extend(rest.next());
+        }
+    }
+    rewritten.extend(rest);
+    rewritten
+}
+
+/// The long options of a command, and whether each takes a value.
+fn options(command: &clap::Command) -> BTreeMap<String, bool> {
+    command
+        .get_arguments()
+        .filter_map(|argument| {
+            let name = argument.get_long()?.to_owned();
+            Some((name, argument.get_action().takes_values()))
+        })
+        .collect()
+}
+
+fn field(name: &str, value: Option<OsString>) -> OsString {
+    let mut field = OsString::from(format!("--field={name}"));
+    // Without a value it is of the wrong form, which is told where fields are read.
+    if let Some(value) = value {
+        field.push("=");
+        field.push(value);
+    }
+    field
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_rewrite(line: &str, expected: &str) {
+        let arguments = line.split(' ').map(OsString::from).collect();
+        let rewritten: Vec<String> = rewrite(arguments)
+            .into_iter()
+            .map(|argument| argument.into_string().unwrap())
+            .collect();
+        assert_eq!(rewritten.join(" "), expected);
+    }
+
+    fn check_help(path: &[&str]) -> String {
+        let mut command = Arguments::command();
+        command.build();
+        let command = path.iter().fold(&mut command, |command, name| {
+            command.find_subcommand_mut(name).unwrap()
+        });
+        command
+            .clone()
+            .term_width(100)
+            .render_long_help()
+            .to_string()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn unknown_options_of_trigger_are_fields() {
+        check_rewrite(
+            "g trigger C --from-account alice --To_Account=bob",
+            "g trigger C --field=from-account=alice --field=To_Account=bob",
+        );
+        check_rewrite(
+            "g --config trigger trigger --x -1 --app a --json C --body -",
+            "g --config trigger trigger --field=x=-1 --app a --json C --body -",
+        );
+        check_rewrite("g trigger C --x --y", "g trigger C --field=x=--y");
+        check_rewrite("g trigger C --x", "g trigger C --field=x");
+        check_rewrite("g trigger C --help", "g trigger C --help");
+        check_rewrite("g trigger -- C --x 1", "g trigger -- C --x 1");
+    }
+
+    #[test]
+    fn other_commands_have_no_fields() {
+        check_rewrite(
+            "g tail --from-account trigger",
+            "g tail --from-account trigger",
+        );
+        check_rewrite("g --json events --x 1", "g --json events --x 1");
+        check_rewrite("g", "g");
+    }
+
+    #[test]
+    fn help_says_what_there_is() {
+        let paths: [&[&str]; 7] = [
+            &[],
+            &["trigger"],
+            &["tail"],
+            &["events"],
+            &["config"],
+            &["journal"],
+            &["sign"],
+        ];
+        let help: Vec<String> = paths.iter().map(|path| check_help(path)).collect();
+        insta::assert_snapshot!(help.join("\n––––––––––\n\n"));
+    }
+}

@@ -1,0 +1,200 @@
+//! An event as the admin API tells it, as far as it is shown to people. Scripts get the API's own JSON.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::moment;
+
+/// The part of a body that fits a line.
+const SHORT_BODY_CHARS: usize = 120;
+
+/// One event. Tolerant: a client of another version shows what it knows.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Event {
+    pub(super) id: String,
+    pub(super) app: String,
+    pub(super) sdk_app_id: Value,
+    pub(super) command: String,
+    pub(super) received_at: Value,
+    pub(super) journaled_at: Value,
+    #[serde(rename = "event_time")]
+    pub(super) happened_at: Option<Value>,
+    pub(super) client_ip: Option<String>,
+    pub(super) platform: Option<String>,
+    pub(super) request_id: Option<String>,
+    pub(super) peer: Option<String>,
+    pub(super) proof: String,
+    pub(super) simulated: bool,
+    pub(super) subjects: Subjects,
+    pub(super) verdict: Option<Value>,
+    pub(super) body: Option<Value>,
+    pub(super) body_base64: Option<String>,
+    // Only where one event is asked for.
+    pub(super) decoded: Option<Value>,
+    pub(super) drift: Vec<Drift>,
+    pub(super) outcome: Option<Outcome>,
+}
+
+/// Whom it is about.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Subjects {
+    pub(super) accounts: Vec<String>,
+    pub(super) groups: Vec<String>,
+}
+
+/// What the body says that our types don't expect.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Drift {
+    pub(super) path: String,
+    pub(super) expected: String,
+    pub(super) found: String,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Outcome {
+    pub(super) status: String,
+    pub(super) attempts: Option<u64>,
+    pub(super) reason: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) next_attempt_at: Option<Value>,
+}
+
+// === impl Event ===
+
+impl Event {
+    /// One line: when, whose, what, about whom, and the beginning of the body. Not yet escaped.
+    pub(super) fn line(&self) -> String {
+        let parts = [
+            moment::show(&self.journaled_at),
+            self.app.clone(),
+            self.command_and_mark(),
+            self.subjects.short(),
+            self.short_body(),
+        ];
+        let parts: Vec<&str> = parts
+            .iter()
+            .map(String::as_str)
+            .filter(|part| !part.is_empty())
+            .collect();
+        parts.join("  ")
+    }
+
+    /// The command, marked when it is not a real one.
+    pub(super) fn command_and_mark(&self) -> String {
+        if self.simulated {
+            format!("{} (simulated)", self.command)
+        } else {
+            self.command.clone()
+        }
+    }
+
+    /// The body as text: as received where it was text, else in Base64.
+    pub(super) fn body_text(&self) -> Cow<'_, str> {
+        match (&self.body, &self.body_base64) {
+            (Some(Value::String(text)), _) => Cow::Borrowed(text),
+            (Some(value), _) => Cow::Owned(value.to_string()),
+            (None, Some(base64)) => Cow::Owned(format!("(base64) {base64}")),
+            (None, None) => Cow::Borrowed(""),
+        }
+    }
+
+    fn short_body(&self) -> String {
+        let text = self.body_text();
+        let mut words = String::new();
+        for word in text.split_ascii_whitespace() {
+            if !words.is_empty() {
+                words.push(' ');
+            }
+            words.push_str(word);
+            if words.len() > SHORT_BODY_CHARS * 4 {
+                break;
+            }
+        }
+        match words.char_indices().nth(SHORT_BODY_CHARS) {
+            Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
+            None => words,
+        }
+    }
+}
+
+// === impl Subjects ===
+
+impl Subjects {
+    /// Accounts as they are, groups with an @: `alice bob @lobby`.
+    pub(super) fn short(&self) -> String {
+        let accounts = self.accounts.iter().cloned();
+        let groups = self.groups.iter().map(|group| format!("@{group}"));
+        accounts.chain(groups).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// An event with everything.
+    pub(in crate::cli) fn sample() -> Value {
+        json!({
+            "id": "01900000-0000-7000-8000-000000000001",
+            "sequence": 1,
+            "app": "shop",
+            "sdk_app_id": 1_400_000_000,
+            "command": "Sns.CallbackFriendDelete",
+            "received_at": "2026-01-31T12:00:00.123Z",
+            "journaled_at": "2026-01-31T12:00:00.125Z",
+            "client_ip": "203.0.113.7",
+            "platform": "iOS",
+            "peer": "198.51.100.2",
+            "proof": "sign+mtls",
+            "simulated": true,
+            "subjects": { "accounts": ["alice", "b\u{1b}[2Job"], "groups": ["lobby"] },
+            "body": "{\"CallbackCommand\":\"Sns.CallbackFriendDelete\",\n \"PairList\":[]}",
+            "decoded": { "PairList": [] },
+            "drift": [{ "path": "PairList[].From_Account", "expected": "string", "found": "number" }],
+            "outcome": {
+                "status": "parked", "attempts": 2, "reason": "error",
+                "error": "the service\nis away", "next_attempt_at": "2026-01-31T12:00:10Z",
+            },
+        })
+    }
+
+    fn event(value: Value) -> Event {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn a_line_says_when_whose_what_and_about_whom() {
+        insta::assert_snapshot!(event(sample()).line().escape_debug());
+    }
+
+    #[test]
+    fn a_long_body_is_cut_at_a_character() {
+        let long = event(json!({ "body": "爱".repeat(SHORT_BODY_CHARS + 1) }));
+        assert_eq!(
+            long.short_body(),
+            format!("{}…", "爱".repeat(SHORT_BODY_CHARS))
+        );
+        let fits = event(json!({ "body": "爱".repeat(SHORT_BODY_CHARS) }));
+        assert_eq!(fits.short_body().chars().count(), SHORT_BODY_CHARS);
+    }
+
+    #[test]
+    fn shows_a_body_in_every_form() {
+        for (value, text) in [
+            (json!({ "body": { "a": 1 } }), "{\"a\":1}"),
+            (json!({ "body_base64": "/w==" }), "(base64) /w=="),
+            (json!({}), ""),
+        ] {
+            assert_eq!(event(value).body_text(), text);
+        }
+    }
+}

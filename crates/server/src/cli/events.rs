@@ -1,0 +1,168 @@
+//! `events`: what is stored, newest first, page by page.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    arguments::{EventsOptions, Filters},
+    client::Client,
+    event::Event,
+    failure::{Failure, Verdict},
+    moment::{self, Moment},
+    output::Output,
+};
+
+/// Events asked for at once.
+const PAGE_EVENTS: u64 = 100;
+
+const ACTION: &str = "read the events";
+
+#[derive(Deserialize)]
+struct Page {
+    data: Vec<Box<RawValue>>,
+    #[serde(default)]
+    next: Option<String>,
+}
+
+pub(super) fn run(
+    client: &Client,
+    options: &EventsOptions,
+    output: &mut Output<'_>,
+) -> Result<Verdict, Failure> {
+    let mut left = if options.all { u64::MAX } else { options.limit };
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut query = query(&options.filters);
+        query.extend(
+            options
+                .since
+                .map(|since| ("since", Moment::to_query(since))),
+        );
+        query.extend(
+            options
+                .until
+                .map(|until| ("until", Moment::to_query(until))),
+        );
+        query.push(("limit", left.min(PAGE_EVENTS).to_string()));
+        query.extend(cursor.as_ref().map(|cursor| ("cursor", cursor.clone())));
+        let page: Page = client.get(ACTION, "/v1/events", &query)?;
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX);
+        let data: Vec<&str> = page.data.iter().map(|raw| raw.get()).take(wanted).collect();
+        print(&data, output)?;
+        left = left.saturating_sub(data.len().try_into().unwrap_or(u64::MAX));
+        // A page can be empty and have a next one: the server looks at so many rows a call.
+        match page.next {
+            Some(next) if left > 0 && Some(&next) != cursor.as_ref() => cursor = Some(next),
+            _ => return Ok(Verdict::Done),
+        }
+    }
+}
+
+/// The filters as the API takes them.
+pub(super) fn query(filters: &Filters) -> Vec<(&'static str, String)> {
+    let pairs = [
+        ("command", &filters.command),
+        ("app", &filters.app),
+        ("account", &filters.account),
+        ("group", &filters.group),
+    ];
+    pairs
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.clone()?)))
+        .collect()
+}
+
+fn print(page: &[&str], output: &mut Output<'_>) -> Result<(), Failure> {
+    if output.wants_json() {
+        return page.iter().try_for_each(|event| output.json_text(event));
+    }
+    if page.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = page.iter().map(|event| row(event)).collect();
+    output.table(&["TIME", "ID", "APP", "COMMAND", "ABOUT"], &rows)
+}
+
+fn row(event: &str) -> Vec<String> {
+    let event: Event = serde_json::from_str(event).unwrap_or_default();
+    vec![
+        moment::show(&event.journaled_at),
+        event.id.clone(),
+        event.app.clone(),
+        event.command_and_mark(),
+        event.subjects.short(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::{
+        arguments::AdminOptions,
+        event::tests::sample,
+        test_server::{self, TestServer, answer},
+    };
+
+    fn options(server: &TestServer) -> EventsOptions {
+        EventsOptions {
+            filters: Filters {
+                account: Some("alice".into()),
+                ..Filters::default()
+            },
+            since: None,
+            until: Some("2026-01-31T12:00:00Z".parse().unwrap()),
+            limit: 50,
+            all: false,
+            admin: AdminOptions {
+                url: Some(server.url.clone()),
+                ..AdminOptions::default()
+            },
+        }
+    }
+
+    fn check(options: &EventsOptions, json: bool) -> String {
+        let client = Client::new(&options.admin, &crate::config::load(None, []).unwrap()).unwrap();
+        let mut bytes = Vec::new();
+        let mut output = Output::new(&mut bytes, json, true);
+        run(&client, options, &mut output).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn page(data: &[serde_json::Value], next: Option<&str>) -> String {
+        let page = json!({ "data": data, "next": next }).to_string();
+        answer("200 OK", "application/json", &page)
+    }
+
+    #[test]
+    fn a_table_for_people() {
+        let server = test_server::serve(vec![page(&[sample(), sample()], None)]);
+        insta::assert_snapshot!(check(&options(&server), false));
+    }
+
+    #[test]
+    fn pages_until_there_is_no_more() {
+        let server = test_server::serve(vec![
+            page(&[json!({"id": "1"})], Some("c1")),
+            page(&[], Some("c2")),
+            page(&[json!({"id": "2"})], None),
+        ]);
+        let options = options(&server);
+        assert_eq!(check(&options, true), "{\"id\":\"1\"}\n{\"id\":\"2\"}\n");
+        let requests = [server.request(), server.request(), server.request()];
+        let lines = requests.map(|request| request.lines().next().unwrap().to_owned());
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn stops_at_the_limit() {
+        let both = [json!({"id": "1"}), json!({"id": "2"})];
+        let server = test_server::serve(vec![page(&both, Some("c1"))]);
+        let options = EventsOptions {
+            limit: 1,
+            ..options(&server)
+        };
+        assert_eq!(check(&options, true), "{\"id\":\"1\"}\n");
+    }
+}

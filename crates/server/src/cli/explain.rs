@@ -1,0 +1,178 @@
+//! `explain`: everything that is known of one event, as text for a person.
+
+use gateway_core::EventId;
+use serde_json::{Value, value::RawValue};
+
+use super::{
+    client::Client,
+    escape::escape,
+    event::{Event, Outcome},
+    failure::{Failure, Verdict},
+    moment,
+    output::Output,
+};
+
+pub(super) fn run(
+    client: &Client,
+    id: EventId,
+    output: &mut Output<'_>,
+) -> Result<Verdict, Failure> {
+    let action = format!("explain the event {id}");
+    let raw: Box<RawValue> = client.get(&action, &format!("/v1/events/{id}"), &[])?;
+    if output.wants_json() {
+        output.json_text(raw.get())?;
+        return Ok(Verdict::Done);
+    }
+    let event: Event = serde_json::from_str(raw.get()).map_err(|error| {
+        Failure::Failed(format!("failed to {action}: unexpected answer: {error}"))
+    })?;
+    output.raw(&text(&event))?;
+    Ok(Verdict::Done)
+}
+
+/// The whole text; everything in it is escaped.
+fn text(event: &Event) -> String {
+    let mut lines: Vec<String> = facts(event)
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("{name:<11} {}", escape(&value)))
+        .collect();
+    section(&mut lines, "body, as received", &event.body_text());
+    if let Some(decoded) = &event.decoded {
+        let pretty = serde_json::to_string_pretty(decoded).unwrap_or_default();
+        section(&mut lines, "decoded", &pretty);
+    }
+    let drift: Vec<String> = event
+        .drift
+        .iter()
+        .map(|drift| {
+            format!(
+                "{}: expected {}, found {}",
+                drift.path, drift.expected, drift.found
+            )
+        })
+        .collect();
+    if !drift.is_empty() {
+        section(&mut lines, "drift", &drift.join("\n"));
+    }
+    lines.join("\n")
+}
+
+fn facts(event: &Event) -> Vec<(&'static str, String)> {
+    let optional = |value: &Option<String>| value.clone().unwrap_or_default();
+    let time = |value: &Value| {
+        if value.is_null() {
+            String::new()
+        } else {
+            moment::show(value)
+        }
+    };
+    vec![
+        ("event", event.id.clone()),
+        ("app", format!("{} ({})", event.app, event.sdk_app_id)),
+        ("command", event.command.clone()),
+        (
+            "happened",
+            event.happened_at.as_ref().map(time).unwrap_or_default(),
+        ),
+        ("received", time(&event.received_at)),
+        ("journaled", time(&event.journaled_at)),
+        ("client", optional(&event.client_ip)),
+        ("platform", optional(&event.platform)),
+        ("request id", optional(&event.request_id)),
+        ("peer", optional(&event.peer)),
+        ("proof", event.proof.clone()),
+        (
+            "simulated",
+            if event.simulated {
+                "yes".into()
+            } else {
+                String::new()
+            },
+        ),
+        ("accounts", event.subjects.accounts.join(", ")),
+        ("groups", event.subjects.groups.join(", ")),
+        (
+            "verdict",
+            event.verdict.as_ref().map(verdict).unwrap_or_default(),
+        ),
+        (
+            "outcome",
+            event.outcome.as_ref().map(outcome).unwrap_or_default(),
+        ),
+    ]
+}
+
+fn outcome(outcome: &Outcome) -> String {
+    let attempts = outcome.attempts.map(|attempts| {
+        let noun = if attempts == 1 { "attempt" } else { "attempts" };
+        format!(" after {attempts} {noun}")
+    });
+    let next = outcome.next_attempt_at.as_ref().map(moment::show);
+    let parts = [
+        Some(outcome.status.clone()),
+        attempts,
+        outcome.reason.as_ref().map(|reason| format!(", {reason}")),
+        outcome.error.as_ref().map(|error| format!(": {error}")),
+        next.map(|next| format!("; next attempt {next}")),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+fn verdict(verdict: &Value) -> String {
+    let part = |name: &str| verdict.get(name).map(show_plain);
+    let elapsed = verdict.get("elapsed_us").and_then(Value::as_u64);
+    let elapsed = elapsed.map(|us| format!(" after {}.{:03} ms", us / 1000, us % 1000));
+    let parts = [
+        part("by").map(|by| format!("by the {by}")),
+        part("reason").map(|reason| format!(" ({reason})")),
+        elapsed,
+        part("ack").map(|ack| format!(": {ack}")),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+fn show_plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+fn section(lines: &mut Vec<String>, heading: &str, text: &str) {
+    lines.push(String::new());
+    lines.push(format!("{heading}:"));
+    lines.extend(text.lines().map(|line| format!("  {}", escape(line))));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::event::tests::sample;
+
+    #[test]
+    fn tells_everything() {
+        let event: Event = serde_json::from_value(sample()).unwrap();
+        insta::assert_snapshot!(text(&event));
+    }
+
+    #[test]
+    fn tells_a_verdict() {
+        let policy = json!({"ack": {"ErrorCode": 0}, "by": "policy", "reason": "deadline", "elapsed_us": 1_500_042});
+        assert_eq!(
+            verdict(&policy),
+            "by the policy (deadline) after 1500.042 ms: {\"ErrorCode\":0}"
+        );
+    }
+
+    #[test]
+    fn says_that_a_done_event_is_done() {
+        let done = Outcome {
+            status: "done".into(),
+            attempts: Some(1),
+            ..Outcome::default()
+        };
+        assert_eq!(outcome(&done), "done after 1 attempt");
+    }
+}

@@ -1,0 +1,146 @@
+//! The one way to standard output: lines for people, escaped, or JSON for scripts, flushed line by line.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{
+    escape::{escape, escape_json},
+    failure::Failure,
+};
+
+/// Where a command's output goes, and in which form it is wanted.
+pub(super) struct Output<'a> {
+    writer: &'a mut dyn Write,
+    json: bool,
+    terminal: bool,
+}
+
+impl<'a> Output<'a> {
+    /// `terminal` says whether a person may be reading; `json` that a script is.
+    pub(super) fn new(writer: &'a mut dyn Write, json: bool, terminal: bool) -> Self {
+        Self {
+            writer,
+            json,
+            terminal,
+        }
+    }
+
+    /// Whether `--json` was given.
+    pub(super) fn wants_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether hints are of use.
+    pub(super) fn is_for_people(&self) -> bool {
+        self.terminal && !self.json
+    }
+
+    /// One line for people; whatever it holds, it stays one line without control characters.
+    pub(super) fn line(&mut self, text: &str) -> Result<(), Failure> {
+        self.raw(&escape(text))
+    }
+
+    /// A value as one line of JSON.
+    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string(value).map_err(io::Error::from)?;
+        self.json_text(&text)
+    }
+
+    /// JSON that somebody else wrote, as one line; anything else is escaped.
+    pub(super) fn json_text(&mut self, text: &str) -> Result<(), Failure> {
+        if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+            self.raw(&escape_json(text))
+        } else {
+            self.line(text)
+        }
+    }
+
+    /// Our own text as it is, with a line break at its end.
+    pub(super) fn raw(&mut self, text: &str) -> Result<(), Failure> {
+        self.writer.write_all(text.as_bytes())?;
+        self.writer.write_all(b"\n")?;
+        self.writer.flush()?;
+        Ok(())
+    }
+
+    /// Columns under a heading, aligned by their widest cell.
+    pub(super) fn table(&mut self, heading: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| row.iter().map(|cell| escape(cell)).collect())
+            .collect();
+        let width = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = heading
+            .iter()
+            .enumerate()
+            .map(|(column, name)| width(column).max(name.len()))
+            .collect();
+        let heading = heading.iter().map(|name| (*name).to_owned()).collect();
+        for row in std::iter::once(&heading).chain(&rows) {
+            let cells: Vec<String> = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:width$}"))
+                .collect();
+            self.raw(cells.join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(json: bool, write: impl FnOnce(&mut Output<'_>), expected: &str) {
+        let mut bytes = Vec::new();
+        write(&mut Output::new(&mut bytes, json, true));
+        assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+    }
+
+    #[test]
+    fn columns_are_aligned_and_stay_rows() {
+        let rows = [
+            vec!["爱".to_owned(), "x\ny".to_owned()],
+            vec!["longer".to_owned(), String::new()],
+        ];
+        check(
+            false,
+            |output| output.table(&["A", "B"], &rows).unwrap(),
+            "A       B\n爱       x\\ny\nlonger\n",
+        );
+    }
+
+    #[test]
+    fn foreign_json_is_one_harmless_line() {
+        check(
+            true,
+            |output| output.json_text("{\n \"a\": \"\u{9b}\"}").unwrap(),
+            "{  \"a\": \"\\u009b\"}\n",
+        );
+        check(
+            true,
+            |output| output.json_text("no\njson").unwrap(),
+            "no\\njson\n",
+        );
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_failure() {
+        struct Left;
+        impl Write for Left {
+            fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let result = Output::new(&mut Left, false, false).line("x");
+        assert!(matches!(result, Err(Failure::Closed)));
+    }
+}

@@ -1,0 +1,116 @@
+//! What poem-openapi can't say of the operations: examples, tags and their order, the token, and which of them are only
+//! to be read. The callback itself is described in `wire.rs`.
+
+use gateway_core::{Callback, List, Visitor};
+use serde_json::{Value, json};
+
+use super::{at, simulations, wire};
+
+/// A plug-in's static facts, as far as the document shows them.
+pub(crate) struct Entry {
+    pub(crate) command: &'static str,
+    pub(crate) feature: &'static str,
+    pub(crate) summary: &'static str,
+    /// Its sample, parsed.
+    pub(crate) sample: Value,
+}
+
+/// The mark of an operation that the page shows without "Try it out".
+pub(crate) const EXECUTABLE: &str = "x-executable";
+
+/// The media type of bodies and acks.
+pub(crate) const JSON: &str = "application/json";
+
+const EVENTS: &str = "Events";
+const GATEWAY: &str = "Gateway";
+
+const TOKEN: &str =
+    "The token of `admin.token_file`. A gateway on loopback without one needs none.";
+
+/// Completes the document for the plug-ins of `L`.
+pub(crate) fn complete<L: List>(document: &mut Value, callback_path: &str) {
+    let entries = entries::<L>();
+    add_examples(document, &entries);
+    add_tags(document, &entries);
+    add_token(document);
+    *at(document, &["paths", "/v1/events/stream", "get", EXECUTABLE]) = json!(false);
+    wire::add(document, &entries, callback_path);
+}
+
+fn entries<L: List>() -> Vec<Entry> {
+    struct Entries(Vec<Entry>);
+    impl Visitor for Entries {
+        fn visit<C: Callback>(&mut self) {
+            self.0.push(Entry {
+                command: C::COMMAND,
+                feature: C::FEATURE,
+                summary: C::SUMMARY,
+                sample: serde_json::from_str(C::SAMPLE).unwrap_or_default(),
+            });
+        }
+    }
+    let mut entries = Entries(Vec::new());
+    L::visit(&mut entries);
+    entries.0
+}
+
+/// Each simulation starts with its command's sample.
+fn add_examples(document: &mut Value, entries: &[Entry]) {
+    for entry in entries {
+        let path = simulations::path(entry.command);
+        let body = at(document, &["paths", &path, "post", "requestBody"]);
+        *at(body, &["content", JSON, "example"]) = entry.sample.clone();
+    }
+}
+
+/// Groups the operations and puts the groups in the order of the page.
+fn add_tags(document: &mut Value, entries: &[Entry]) {
+    for (path, operation) in operations(document) {
+        if operation.get("tags").is_none() {
+            let tag = if path.starts_with("/v1/events") {
+                EVENTS
+            } else {
+                GATEWAY
+            };
+            *at(operation, &["tags"]) = json!([tag]);
+        }
+    }
+    let mut tags = vec![json!({
+        "name": wire::TAG,
+        "description": "What Chat sends. It is shown to be read: try the simulations of the commands below.",
+    })];
+    for entry in entries {
+        if tags
+            .iter()
+            .all(|tag| tag.get("name") != Some(&json!(entry.feature)))
+        {
+            tags.push(json!({ "name": entry.feature }));
+        }
+    }
+    tags.push(json!({ "name": EVENTS, "description": "What was received." }));
+    tags.push(json!({ "name": GATEWAY, "description": "The gateway itself." }));
+    *at(document, &["tags"]) = json!(tags);
+}
+
+/// The token guards `/v1` and the metrics.
+fn add_token(document: &mut Value) {
+    *at(document, &["components", "securitySchemes"]) = json!({
+        "token": { "type": "http", "scheme": "bearer", "description": TOKEN },
+    });
+    for (path, operation) in operations(document) {
+        if path.starts_with("/v1/") || path == "/metrics" {
+            *at(operation, &["security"]) = json!([{ "token": [] }, {}]);
+        }
+    }
+}
+
+/// Every operation with its path.
+fn operations(document: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    document
+        .get_mut("paths")
+        .and_then(Value::as_object_mut)
+        .into_iter()
+        .flatten()
+        .filter_map(|(path, item)| Some((path, item.as_object_mut()?)))
+        .flat_map(|(path, item)| item.values_mut().map(move |operation| (path, operation)))
+}

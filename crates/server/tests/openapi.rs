@@ -1,0 +1,91 @@
+//! The generated document is the one in `docs/openapi.json`, which clients are made from.
+
+use std::path::Path;
+
+use gateway_core::{Callbacks, List};
+use gateway_server::{callbacks::installed, openapi::document};
+use serde_json::Value;
+
+/// The path of the default configuration.
+const CALLBACK_PATH: &str = "/callback";
+
+fn document_of<L: List>(_callbacks: &Callbacks<L>) -> String {
+    document::<L>(CALLBACK_PATH)
+}
+
+fn generated() -> String {
+    document_of(&installed())
+}
+
+#[test]
+fn the_document_is_the_golden_one() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
+    let generated = generated();
+    if std::fs::read_to_string(&golden).is_ok_and(|golden| golden == generated) {
+        return;
+    }
+    let new = Path::new(env!("CARGO_TARGET_TMPDIR")).join("openapi.json");
+    std::fs::write(&new, generated).unwrap();
+    panic!(
+        "docs/openapi.json is out of date; look at the difference, then renew it:\n  diff {golden} {new}\n  cargo run -- openapi > docs/openapi.json",
+        golden = golden.display(),
+        new = new.display(),
+    );
+}
+
+#[test]
+fn the_document_is_the_same_every_time() {
+    assert_eq!(generated(), generated());
+}
+
+#[test]
+fn every_reference_has_its_schema() {
+    fn check(value: &Value, document: &Value) {
+        match value {
+            Value::Object(object) => {
+                if let Some(Value::String(reference)) = object.get("$ref") {
+                    let pointer = reference.strip_prefix('#').unwrap();
+                    assert!(document.pointer(pointer).is_some(), "{reference}");
+                }
+                object.values().for_each(|value| check(value, document));
+            }
+            Value::Array(list) => list.iter().for_each(|value| check(value, document)),
+            _ => {}
+        }
+    }
+    let document: Value = serde_json::from_str(&generated()).unwrap();
+    check(&document, &document);
+}
+
+#[test]
+fn an_empty_list_makes_a_document_too() {
+    let document: Value = serde_json::from_str(&document::<()>("/chat")).unwrap();
+    assert!(document["paths"]["/chat"]["post"].is_object());
+}
+
+#[test]
+fn every_command_can_be_executed_and_the_callback_cannot() {
+    struct Commands(Vec<&'static str>);
+    impl gateway_core::Visitor for Commands {
+        fn visit<C: gateway_core::Callback>(&mut self) {
+            self.0.push(C::COMMAND);
+        }
+    }
+    fn commands<L: List>(_callbacks: &Callbacks<L>) -> Vec<&'static str> {
+        let mut commands = Commands(Vec::new());
+        L::visit(&mut commands);
+        commands.0
+    }
+    let document: Value = serde_json::from_str(&generated()).unwrap();
+    let callback = &document["paths"][CALLBACK_PATH]["post"];
+    assert_eq!(callback["x-executable"], false);
+    for command in commands(&installed()) {
+        let operation = &document["paths"][format!("/v1/simulate/{command}")]["post"];
+        let content = &operation["requestBody"]["content"]["application/json"];
+        assert_eq!(operation["operationId"], command);
+        assert_eq!(operation.get("x-executable"), None);
+        assert_eq!(content["example"]["CallbackCommand"], command);
+        let examples = &callback["requestBody"]["content"]["application/json"]["examples"];
+        assert_eq!(examples[command]["value"], content["example"], "{command}");
+    }
+}
