@@ -24,12 +24,14 @@ mod stored;
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
+    process::ExitCode,
     time::Duration,
 };
 
 use clap::Parser;
 use tokio::{runtime::Builder, task::LocalSet};
 
+use load::Shape;
 use rounds::{Plan, Variant};
 
 /// The load runs this long before it counts.
@@ -60,9 +62,8 @@ struct Arguments {
     /// How long the one long turn of the durable servers takes, after the rounds; 0 for none.
     #[arg(long, default_value_t = 60)]
     long: u64,
-    /// Connections that always have a request under way.
-    #[arg(long, default_value_t = 64)]
-    connections: usize,
+    #[command(flatten)]
+    shape: Shape,
     /// Only these servers.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Variant>,
@@ -96,8 +97,17 @@ enum Command {
     Append(append::AppendArguments),
 }
 
-fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Some(Command::Serve(role)) => return peers::serve(role),
         Some(Command::Machine) => return print(&machine::facts(&arguments.directory)?),
@@ -111,7 +121,7 @@ fn main() -> anyhow::Result<()> {
             Some(Command::Load(load)) => print(&running::run(load).await?),
             Some(Command::Stored(stored)) => stored::run(stored).await,
             Some(Command::Append(append)) => append::child(append).await,
-            _ => compare(&arguments).await,
+            _ => compare(arguments).await,
         }
     }))
 }
@@ -130,16 +140,16 @@ async fn compare(arguments: &Arguments) -> anyhow::Result<()> {
         (arguments.rounds, arguments.seconds, arguments.long)
     };
     let mut plan = Plan {
-        connections: arguments.connections,
+        shape: arguments.shape,
         warm_up: WARM_UP,
         time: Duration::from_secs(seconds),
         cpus: arguments.server_cpus.clone(),
     };
     let samples = rounds::run(variants, rounds, &plan, directory).await;
     print(&format!(
-        "{}\n{rounds} rounds of {seconds} s, {} connections.\n\n{}",
+        "{}\nRounds: {rounds} of {seconds} s; connections: {}.\n\n{}",
         machine::facts(directory)?,
-        plan.connections,
+        plan.shape.connections,
         report::tables(&samples),
     ))?;
     if long == 0 {
@@ -153,7 +163,7 @@ async fn compare(arguments: &Arguments) -> anyhow::Result<()> {
         .collect();
     let samples = rounds::run(&durable, 1, &plan, directory).await;
     print(&format!(
-        "\nOne turn of {long} s.\n\n{}",
+        "\nRounds: 1 of {long} s.\n\n{}",
         report::tables(&samples)
     ))
 }

@@ -1,4 +1,5 @@
-//! The load: a closed loop of signed friend deletions over keep-alive connections, all on the thread that runs it.
+//! The load: signed friend deletions over keep-alive connections, all on the thread that runs it; as many as are
+//! answered (a closed loop), or at a fixed rate.
 //!
 //! Every body is different; every answer is compared with the ack, byte for byte. Start at [`Load`].
 
@@ -34,7 +35,19 @@ pub(crate) struct Target {
     pub(crate) token: Token,
 }
 
-/// A running load. Dropped without `stop`, it goes on until its `LocalSet` is dropped.
+/// How many requests at once, and how often.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Shape {
+    /// Connections, each with one request under way at most.
+    #[arg(long, default_value_t = 64)]
+    pub(crate) connections: u32,
+    /// Requests a second, all connections together; without it, the next one follows each answer. A request that is
+    /// late because its connection waits for an answer counts from when it was due.
+    #[arg(long)]
+    pub(crate) rate: Option<u32>,
+}
+
+/// A running load. Ends when dropped.
 #[derive(Debug)]
 pub(crate) struct Load {
     shared: Rc<Shared>,
@@ -66,6 +79,13 @@ struct Shared {
     head: RefCell<SignedHead>,
 }
 
+/// When one connection sends.
+#[derive(Debug)]
+struct Pace {
+    due: Instant,
+    every: Option<Duration>,
+}
+
 /// A request's head, signed for one second.
 #[derive(Debug, Default)]
 struct SignedHead {
@@ -77,7 +97,7 @@ struct SignedHead {
 
 impl Load {
     /// Starts the connections on the `LocalSet` of the caller. Numbers of bodies start at `serial`.
-    pub(crate) fn start(target: Target, connections: usize, serial: u64) -> Self {
+    pub(crate) fn start(target: Target, shape: Shape, serial: u64) -> Self {
         let shared = Rc::new(Shared {
             target,
             serial: Cell::new(serial),
@@ -85,8 +105,10 @@ impl Load {
             tally: RefCell::new(Tally::new()),
             head: RefCell::default(),
         });
-        let connections = (0..connections)
-            .map(|_| tokio::task::spawn_local(drive(Rc::clone(&shared))))
+        let start = Instant::now();
+        let connections = (0..shape.connections)
+            .map(|number| Pace::new(start, shape, number))
+            .map(|pace| tokio::task::spawn_local(drive(Rc::clone(&shared), pace)))
             .collect();
         Self {
             shared,
@@ -100,17 +122,23 @@ impl Load {
     }
 
     /// Waits for the answers that are under way; returns what was counted since the last `take`.
-    pub(crate) async fn stop(self) -> Tally {
+    pub(crate) async fn stop(mut self) -> Tally {
         self.shared.stopping.set(true);
-        for connection in self.connections {
+        for connection in self.connections.drain(..) {
             connection.await.expect("a connection does not panic");
         }
         self.shared.tally.replace(Tally::new())
     }
 }
 
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.shared.stopping.set(true);
+    }
+}
+
 /// One connection, opened again whenever it breaks.
-async fn drive(shared: Rc<Shared>) {
+async fn drive(shared: Rc<Shared>, mut pace: Pace) {
     let mut request = Vec::with_capacity(1024);
     let mut open = None;
     while !shared.stopping.get() {
@@ -122,8 +150,8 @@ async fn drive(shared: Rc<Shared>) {
             tokio::time::sleep(RECONNECT_AFTER).await;
             continue;
         };
+        let due = pace.next().await;
         shared.write_request(&mut request);
-        let sent = Instant::now();
         let answer = connection.exchange(&request).await;
         let mut tally = shared.tally.borrow_mut();
         match answer {
@@ -131,12 +159,44 @@ async fn drive(shared: Rc<Shared>) {
                 *tally.refused.entry(answer.status).or_default() += 1;
             }
             Ok(answer) if answer.body != Ack::OK => tally.wrong += 1,
-            Ok(_) => tally.latencies.record(sent.elapsed()),
+            Ok(_) => tally.latencies.record(due.elapsed()),
             Err(_) => {
                 tally.broken += 1;
                 open = None;
             }
         }
+    }
+}
+
+// === impl Pace ===
+
+impl Pace {
+    /// The connections take turns, evenly spread.
+    fn new(start: Instant, shape: Shape, number: u32) -> Self {
+        let every = shape
+            .rate
+            .map(|rate| Duration::from_secs(1) * shape.connections / rate.max(1));
+        let turn = every.unwrap_or_default() * number / shape.connections;
+        Self {
+            due: start + turn,
+            every,
+        }
+    }
+
+    /// Waits for the connection's next turn; returns since when its request counts.
+    async fn next(&mut self) -> Instant {
+        let now = Instant::now();
+        let Some(every) = self.every else {
+            return now;
+        };
+        let due = self.due;
+        self.due += every;
+        if due <= now {
+            return due;
+        }
+        tokio::time::sleep_until(due.into()).await;
+        // The timer is late by up to a millisecond, which is not the server's fault.
+        Instant::now()
     }
 }
 

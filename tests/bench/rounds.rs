@@ -13,7 +13,7 @@ use tokio::time::{interval, sleep};
 use crate::{
     figures::{float, milliseconds},
     gateway::{self, Gateway},
-    load::{Load, Tally, Target},
+    load::{Load, Shape, Tally, Target},
     peers::{self, Role},
     process::{CpuTime, Memory, Server, cpu_time},
 };
@@ -50,8 +50,8 @@ pub(crate) enum Variant {
 /// How much load.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// Connections that always have a request under way.
-    pub(crate) connections: usize,
+    /// Connections and rate.
+    pub(crate) shape: Shape,
     /// How long the load runs before it counts.
     pub(crate) warm_up: Duration,
     /// How long it counts.
@@ -129,7 +129,7 @@ async fn measure(variant: Variant, plan: &Plan, directory: &Path) -> anyhow::Res
     let running = Running::start(variant, directory.path(), plan.cpus.as_deref()).await?;
     sleep(IDLE).await;
     let idle = running.server().memory()?;
-    let load = Load::start(running.target(), plan.connections, 0);
+    let load = Load::start(running.target(), plan.shape, 0);
     sleep(plan.warm_up).await;
 
     let own_before = cpu_time(std::process::id())?;

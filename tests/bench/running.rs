@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use crate::{
     deletions,
     figures::{float, milliseconds},
-    load::{Load, Target},
+    load::{Load, Shape, Target},
 };
 
 /// Whom to call, how long, and as which app.
@@ -31,9 +31,8 @@ pub(crate) struct LoadArguments {
     /// The file with the app's token.
     #[arg(long)]
     token_file: PathBuf,
-    /// Connections that always have a request under way.
-    #[arg(long, default_value_t = 64)]
-    connections: usize,
+    #[command(flatten)]
+    shape: Shape,
     /// How long.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
@@ -43,7 +42,7 @@ pub(crate) struct LoadArguments {
 pub(crate) async fn run(arguments: &LoadArguments) -> anyhow::Result<String> {
     // Bodies differ from those of earlier calls too.
     let serial = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() * deletions::ACCOUNTS;
-    let load = Load::start(target(arguments)?, arguments.connections, serial);
+    let load = Load::start(target(arguments)?, arguments.shape, serial);
     sleep(Duration::from_secs(arguments.seconds)).await;
     let mut tally = load.take();
     let elapsed = tally.since.elapsed();

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     Answer, Callback, Callbacks, Context, Decoded, Drift, EventTime, HandlerError, List, Phase,
-    Subjects, decode,
+    Subjects, command_drift, decode, decode::insert_drift,
 };
 
 /// Finds plug-ins by their command.
@@ -202,7 +202,10 @@ impl fmt::Debug for Work {
 
 impl<C: Callback> Erased for Typed<C> {
     fn prepare(self: Arc<Self>, body: &[u8]) -> Prepared {
-        let Decoded { value, drift } = decode::<C::Request>(body);
+        let Decoded { value, mut drift } = decode::<C::Request>(body);
+        if let Some(found) = command_drift(body, C::COMMAND) {
+            insert_drift(&mut drift, found);
+        }
         let Some(request) = value else {
             return Prepared {
                 drift,
@@ -244,4 +247,98 @@ impl<C: Callback> ErasedWork for TypedWork<C> {
 fn encode<C: Callback>(answer: C::Answer) -> Vec<u8> {
     serde_json::to_vec(&answer.into_ack())
         .expect("an ack has string keys and no failing serializer")
+}
+
+#[cfg(test)]
+mod tests {
+    use poem_openapi::Object;
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::Noted;
+
+    struct Greeting;
+
+    #[derive(Deserialize, Object)]
+    #[serde(rename_all = "PascalCase")]
+    #[oai(rename_all = "PascalCase")]
+    struct GreetingRequest {
+        from: String,
+    }
+
+    #[async_trait]
+    impl Callback for Greeting {
+        const COMMAND: &'static str = "Test.Greeting";
+        const FEATURE: &'static str = "Tests";
+        const SUMMARY: &'static str = "Somebody said hello";
+        const SOURCE: &'static str = "https://example.com";
+        const SAMPLE: &'static str = r#"{"From": "alice"}"#;
+
+        type Request = GreetingRequest;
+        type Answer = Noted;
+
+        fn subjects(request: &GreetingRequest) -> Subjects {
+            Subjects::default().account(&request.from)
+        }
+
+        fn time(_request: &GreetingRequest) -> Option<EventTime> {
+            None
+        }
+
+        async fn handle(
+            &self,
+            _cx: &Context,
+            _request: GreetingRequest,
+        ) -> Result<Noted, HandlerError> {
+            Ok(Noted)
+        }
+    }
+
+    fn check(body: &str, accounts: &[&str], found: &[&str]) {
+        let dispatcher = Dispatcher::new(Callbacks::new().with(Greeting)).unwrap();
+        let prepared = dispatcher
+            .get("Test.Greeting")
+            .unwrap()
+            .prepare(body.as_bytes());
+        assert_eq!(prepared.subjects.accounts, accounts);
+        assert_eq!(prepared.work.is_some(), !accounts.is_empty());
+        let drift: Vec<&str> = prepared.drift.iter().map(|drift| &*drift.found).collect();
+        assert_eq!(drift, found);
+    }
+
+    #[test]
+    fn prepares_a_body_and_tells_its_drift() {
+        check(r#"{"From": "alice"}"#, &["alice"], &[]);
+        check(r#"{"From": 7}"#, &["7"], &["number"]);
+        check("hello", &[], &["not JSON"]);
+    }
+
+    #[test]
+    fn a_body_that_names_another_command_is_drift() {
+        check(
+            r#"{"CallbackCommand": "Test.Greeting", "From": "alice"}"#,
+            &["alice"],
+            &["unknown field"],
+        );
+        check(
+            r#"{"CallbackCommand": "Test.Farewell", "From": "alice"}"#,
+            &["alice"],
+            &["unknown field", "another command"],
+        );
+        check(
+            r#"{"CallbackCommand": "Test.Farewell", "From": "alice""#,
+            &[],
+            &["not JSON", "another command"],
+        );
+    }
+
+    #[test]
+    fn refuses_a_command_that_is_installed_twice() {
+        let twice = Dispatcher::new(Callbacks::new().with(Greeting).with(Greeting));
+        let error = twice.unwrap_err().to_string();
+        assert!(
+            error.contains("`Test.Greeting` is installed twice"),
+            "{error}"
+        );
+    }
 }

@@ -21,7 +21,7 @@ pub use authentication::{
 };
 pub use callback::{Callback, Context, EventTime, HandlerError, Subjects};
 pub use callbacks::{Callbacks, List, Visitor};
-pub use decode::{Decoded, Drift, decode};
+pub use decode::{Decoded, Drift, command_drift, decode};
 pub use dispatcher::{Descriptor, Dispatcher, DuplicateCommand, Installed, Prepared, Work};
 pub use envelope::{Envelope, Proof, Verdict};
 pub use event_id::EventId;

@@ -1,25 +1,61 @@
 //! The log and its one writer.
+//!
+//! [`Journal`] starts the writer's thread (`writer.rs`) and hands out what others need: [`Appender`]s, which fill the
+//! queue (`queue.rs`) that the writer drains, [`Reader`]s, and the watches on head and health. What is on disk:
+//! `file.rs` and `store.rs`. Tools that work beside a running gateway: `maintenance.rs`.
 
-use std::{path::Path, sync::Arc, time::Duration};
+mod appender;
+mod error;
+mod failure;
+pub(crate) mod file;
+mod maintenance;
+mod open;
+mod queue;
+mod store;
+#[cfg(test)]
+pub(crate) mod tests;
+mod writer;
 
-use bytes::Bytes;
-use gateway_core::{Envelope, EventId};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{Config, Reader, Sequence};
+use self::{appender::Runtimes, queue::Queue};
+use crate::{Config, Reader, Sequence, reader::Pool};
+
+pub use self::{
+    appender::{Appender, Completions},
+    error::JournalError,
+    maintenance::{CheckReport, backup, check},
+};
 
 /// The log and its writer thread.
+///
+/// Dropped without [`Journal::close`], it writes what is queued in the background.
 #[derive(Debug)]
-pub struct Journal {}
+pub struct Journal {
+    directory: PathBuf,
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<Result<(), JournalError>>>,
+}
 
-/// What the writer tells the metrics. Called on the writer's thread: must not block.
+/// What the writer tells the metrics: must not block.
 pub trait Observer: Send + Sync + 'static {
-    /// A batch was synced.
+    /// A batch was synced. Called on the writer's thread.
     fn committed(&self, events: usize, took: Duration);
-    /// Before-events that were dropped before they reached the disk.
+    /// Before-events that were dropped before they reached the disk. Called on any thread.
     fn unrecorded(&self, events: usize);
-    /// Old events were deleted.
+    /// Old events were deleted. Called on the writer's thread.
     fn trimmed(&self, events: u64);
 }
 
@@ -45,14 +81,6 @@ pub enum Health {
     Recovering(String),
 }
 
-/// Appends events, for one runtime. Cheap to clone within it.
-#[derive(Debug, Clone)]
-pub struct Appender {}
-
-/// Answers the appenders of one runtime: one wake-up for each batch. Spawn `run` on that runtime.
-#[derive(Debug)]
-pub struct Completions {}
-
 /// Why an event was not journaled, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
@@ -70,11 +98,6 @@ pub enum AppendError {
     Closed,
 }
 
-/// The journal could not be opened, checked or backed up. Names the file and what to do.
-#[derive(Debug, thiserror::Error)]
-#[error("placeholder")]
-pub struct JournalError;
-
 /// The writer ended.
 #[derive(Debug)]
 pub struct Closed;
@@ -88,79 +111,122 @@ pub struct Usage {
     pub wal_bytes: u64,
 }
 
-/// What `check` found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CheckReport {
-    /// Rows read.
-    pub events: u64,
-    /// The first and the last.
-    pub bounds: Option<(Sequence, Sequence)>,
-    /// Rows whose checksum or envelope is wrong.
-    pub damaged: Vec<Sequence>,
-    /// What SQLite's own check says; empty when all is well.
-    pub problems: Vec<String>,
+/// What the writer's thread and everyone else share.
+pub(crate) struct Shared {
+    queue: Queue,
+    runtimes: Runtimes,
+    head: watch::Sender<Head>,
+    health: watch::Sender<Health>,
+    observer: Arc<dyn Observer>,
+    released: AtomicU64,
+    log_bytes: AtomicU64,
+    pool: Arc<Pool>,
 }
+
+// === impl Journal ===
 
 impl Journal {
     /// Opens or creates the log in `config.path`, takes its lock and starts the writer.
-    pub fn open(_config: &Config, _observer: Arc<dyn Observer>) -> Result<Self, JournalError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    ///
+    /// Another process has it open, it is not a log or a newer one's, it is damaged beyond single rows, or the disk
+    /// refuses.
+    pub fn open(config: &Config, observer: Arc<dyn Observer>) -> Result<Self, JournalError> {
+        open::open(config, open::options(config), observer)
     }
+
+    /// Opens a log whose acks mean nothing: it is never synced. A test of power cuts must see it lose events, or it
+    /// proves nothing of the others.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::open`].
+    #[doc(hidden)]
+    pub fn open_unsynced(
+        config: &Config,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, JournalError> {
+        let mut options = open::options(config);
+        options.append = file::Purpose::Unsynced;
+        open::open(config, options, observer)
+    }
+
     /// A pair for one runtime.
     pub fn appender(&self) -> (Appender, Completions) {
-        unimplemented!()
+        Appender::pair(self.shared.clone())
     }
+
     /// Changes after every synced batch.
     pub fn head(&self) -> watch::Receiver<Head> {
-        unimplemented!()
+        self.shared.head.subscribe()
     }
+
     /// Changes when writing fails or works again.
     pub fn health(&self) -> watch::Receiver<Health> {
-        unimplemented!()
+        self.shared.health.subscribe()
     }
+
     /// Reads on connections of its own.
     pub fn reader(&self) -> Reader {
-        unimplemented!()
+        Reader::new(self.shared.pool.clone())
     }
+
     /// Every cursor has passed the events up to `through`; they may be deleted when space or age ask for it.
-    pub fn release(&self, _through: Sequence) {
-        unimplemented!()
+    pub fn release(&self, through: Sequence) {
+        let before = self.shared.released.fetch_max(through, Ordering::AcqRel);
+        // Only a full log waits for this; otherwise the writer comes by within a second.
+        if before < through && *self.shared.health.borrow() == Health::Full {
+            self.shared.queue.nudge();
+        }
     }
+
     /// For the metrics; reads file sizes.
     pub fn usage(&self) -> Usage {
-        unimplemented!()
+        // Asked by name and never opened: see `file.rs`.
+        let size = |name: &str| {
+            std::fs::metadata(self.directory.join(name)).map_or(0, |metadata| metadata.len())
+        };
+        let derived = ["index.db", "index.db-wal", "state.db", "state.db-wal"];
+        let log_bytes = self.shared.log_bytes.load(Ordering::Relaxed);
+        Usage {
+            bytes: log_bytes + derived.into_iter().map(size).sum::<u64>(),
+            wal_bytes: size("log.db-wal"),
+        }
     }
+
     /// Writes what is queued, syncs, checkpoints, closes. Blocks.
-    pub fn close(self) -> Result<(), JournalError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    ///
+    /// The log could not be written to its end; what was acknowledged stays.
+    pub fn close(mut self) -> Result<(), JournalError> {
+        self.shared.queue.close();
+        let Some(writer) = self.writer.take() else {
+            return Ok(());
+        };
+        writer.join().unwrap_or_else(|_| {
+            Err(JournalError::NotClosed {
+                path: self.directory.join(file::LOG),
+                reason: "the writer panicked".to_owned(),
+            })
+        })
     }
 }
 
-impl Appender {
-    /// Journals an event; returns after the sync. Dropping the future does not take the event back.
-    pub async fn append(&self, _envelope: Envelope, _body: Bytes) -> Result<EventId, AppendError> {
-        unimplemented!()
-    }
-    /// Puts a before-event with its verdict into the next batch; nobody waits for it. `false`, and
-    /// `Observer::unrecorded`, when there is no room.
-    pub fn record(&self, _envelope: Envelope, _body: Bytes) -> bool {
-        unimplemented!()
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.shared.queue.close();
     }
 }
 
-impl Completions {
-    /// Runs until the journal is closed.
-    pub async fn run(self) {
-        unimplemented!()
+// === impl Shared ===
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("head", &self.head)
+            .field("health", &self.health)
+            .finish_non_exhaustive()
     }
-}
-
-/// Reads every row and runs SQLite's own check; works while a gateway runs.
-pub fn check(_path: &Path) -> Result<CheckReport, JournalError> {
-    unimplemented!()
-}
-
-/// Copies the log of the journal at `path` into the new directory `to`; works while a gateway runs.
-pub fn backup(_path: &Path, _to: &Path) -> Result<CheckReport, JournalError> {
-    unimplemented!()
 }

@@ -1,10 +1,27 @@
 //! Reading the log.
+//!
+//! Every read is one short transaction of its own, for a reader that holds on to the past keeps the write-ahead file
+//! from being used again. No read sees an event that is not known to be synced. Damaged rows do not stop a read.
 
-use crate::{Row, Sequence, StoredEvent};
+mod pool;
+#[cfg(test)]
+mod tests;
+
+use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
+
+use rusqlite::{Connection, OptionalExtension};
+
+pub(crate) use self::pool::Pool;
+use crate::{
+    Row, Sequence, StoredEvent,
+    event::{RECORD_COLUMNS, Record},
+};
 
 /// Reads the log on connections of its own. Every method blocks on the disk: call it on a thread that may.
 #[derive(Debug, Clone)]
-pub struct Reader {}
+pub struct Reader {
+    pool: Arc<Pool>,
+}
 
 /// How much one read may return. At least one row is returned when there is one.
 #[derive(Debug, Clone, Copy)]
@@ -39,49 +56,358 @@ pub struct Page {
 
 /// The log could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("placeholder")]
-pub struct ReadError;
+#[non_exhaustive]
+pub enum ReadError {
+    /// The file could not be opened or read.
+    #[error("failed to read the log `{}`: see what `journal check` says", path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Too many reads at one time, or the log is being reopened.
+    #[error("too much waits for the log `{}` to be read: try again", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Which rows a read looks at, and in which order.
+#[derive(Debug, Clone, Copy)]
+enum Range {
+    /// After the first, up to the second; oldest first.
+    Up(Sequence, Sequence),
+    /// Before; newest first.
+    Down(Sequence),
+}
+
+/// What a read has found, within its limit.
+#[derive(Debug)]
+struct Found {
+    rows: Vec<Row>,
+    bytes: usize,
+    limit: ReadLimit,
+}
+
+// === impl Reader ===
 
 impl Reader {
+    pub(crate) fn new(pool: Arc<Pool>) -> Self {
+        Self { pool }
+    }
+
     /// One event; `None` when there is none at that sequence.
-    pub fn get(&self, _sequence: Sequence) -> Result<Option<Row>, ReadError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    ///
+    /// The log could not be read.
+    pub fn get(&self, sequence: Sequence) -> Result<Option<Row>, ReadError> {
+        if sequence == 0 || sequence > self.pool.synced() {
+            return Ok(None);
+        }
+        self.pool.read(|connection| get(connection, sequence))
     }
+
     /// The rows after `sequence`, oldest first.
-    pub fn after(&self, _sequence: Sequence, _limit: ReadLimit) -> Result<Vec<Row>, ReadError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    ///
+    /// The log could not be read.
+    pub fn after(&self, sequence: Sequence, limit: ReadLimit) -> Result<Vec<Row>, ReadError> {
+        let range = Range::Up(sequence, self.pool.synced());
+        self.pool.read(|connection| {
+            let mut found = Found::new(limit);
+            scan(connection, range, |record| {
+                found.take(record.body_bytes(), || record.decode())
+            })?;
+            Ok(found.rows)
+        })
     }
+
     /// The rows after `sequence` that match, oldest first. Looks at `scan_max` rows at most. Damaged rows are included.
+    ///
+    /// # Errors
+    ///
+    /// The log could not be read.
     pub fn after_matching(
         &self,
-        _sequence: Sequence,
-        _filter: &Filter,
-        _limit: ReadLimit,
-        _scan_max: usize,
+        sequence: Sequence,
+        filter: &Filter,
+        limit: ReadLimit,
+        scan_max: usize,
     ) -> Result<Page, ReadError> {
-        unimplemented!()
+        let end = Page {
+            rows: Vec::new(),
+            next: None,
+        };
+        let mut after = sequence;
+        if let Some(since_ms) = filter.since_ms {
+            let Some(first) = self.first_at(since_ms)? else {
+                return Ok(end);
+            };
+            after = after.max(first - 1);
+        }
+        let range = Range::Up(after, self.pool.synced());
+        let matching = |record: &Record<'_>| {
+            // A damaged row may be one that was asked for.
+            if record.proof().is_none() {
+                return ControlFlow::Continue(true);
+            }
+            if is_at_or_after(record, filter.until_ms) {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(filter.matches(record))
+        };
+        self.page(range, limit, scan_max, matching)
     }
+
     /// The rows before `sequence` that match, newest first. Looks at `scan_max` rows at most. Damaged rows are passed
     /// over.
+    ///
+    /// # Errors
+    ///
+    /// The log could not be read.
     pub fn before(
         &self,
-        _sequence: Sequence,
-        _filter: &Filter,
-        _limit: ReadLimit,
-        _scan_max: usize,
+        sequence: Sequence,
+        filter: &Filter,
+        limit: ReadLimit,
+        scan_max: usize,
     ) -> Result<Page, ReadError> {
-        unimplemented!()
+        let mut before = sequence.min(self.pool.synced().saturating_add(1));
+        if let Some(until_ms) = filter.until_ms
+            && let Some(first) = self.first_at(until_ms)?
+        {
+            before = before.min(first);
+        }
+        let matching = |record: &Record<'_>| {
+            let is_old = filter.since_ms.is_some() && !is_at_or_after(record, filter.since_ms);
+            if !is_old && !filter.matches(record) {
+                return ControlFlow::Continue(false);
+            }
+            match (record.proof(), is_old) {
+                (None, _) => ControlFlow::Continue(false),
+                (Some(_), true) => ControlFlow::Break(()),
+                (Some(_), false) => ControlFlow::Continue(true),
+            }
+        };
+        let mut page = self.page(Range::Down(before), limit, scan_max, matching)?;
+        // The checksum fits, but this program cannot read the envelope.
+        page.rows.retain(|row| matches!(row, Row::Event(_)));
+        Ok(page)
     }
+
     /// Several events by their sequences, in the order given; missing and damaged ones are left out.
-    pub fn get_many(&self, _sequences: &[Sequence]) -> Result<Vec<StoredEvent>, ReadError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    ///
+    /// The log could not be read.
+    pub fn get_many(&self, sequences: &[Sequence]) -> Result<Vec<StoredEvent>, ReadError> {
+        let synced = self.pool.synced();
+        self.pool.read(|connection| {
+            let mut events = Vec::new();
+            for &sequence in sequences {
+                if sequence > synced {
+                    continue;
+                }
+                if let Some(Row::Event(event)) = get(connection, sequence)? {
+                    events.push(event);
+                }
+            }
+            Ok(events)
+        })
     }
+
     /// The first and the last sequence; `None` when the log is empty.
+    ///
+    /// # Errors
+    ///
+    /// The log could not be read.
     pub fn bounds(&self) -> Result<Option<(Sequence, Sequence)>, ReadError> {
-        unimplemented!()
+        let synced = stored(self.pool.synced());
+        self.pool.read(|connection| {
+            // Each half is answered by one step into the table; `min` and `max` of one SELECT would read all of it.
+            let sql = "SELECT
+                (SELECT min(sequence) FROM events WHERE sequence BETWEEN 1 AND ?1),
+                (SELECT max(sequence) FROM events WHERE sequence BETWEEN 1 AND ?1)";
+            connection
+                .prepare_cached(sql)?
+                .query_row([synced], |row| {
+                    let first = row.get::<_, Option<i64>>(0)?;
+                    let last = row.get::<_, Option<i64>>(1)?;
+                    Ok(first.zip(last))
+                })
+                .map(|bounds| {
+                    bounds.map(|(first, last)| (first.cast_unsigned(), last.cast_unsigned()))
+                })
+        })
     }
+
     /// The first sequence journaled at or after a time; `None` when there is none.
-    pub fn first_at(&self, _journaled_ms: u64) -> Result<Option<Sequence>, ReadError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    ///
+    /// The log could not be read.
+    pub fn first_at(&self, journaled_ms: u64) -> Result<Option<Sequence>, ReadError> {
+        let Some((mut low, mut high)) = self.bounds()? else {
+            return Ok(None);
+        };
+        self.pool.read(|connection| {
+            let mut first = None;
+            // Everything below `low` is too early; `first` is the earliest known that is not.
+            while low <= high {
+                let middle = low + (high - low) / 2;
+                match next_whole(connection, Range::Up(middle - 1, high))? {
+                    Some((sequence, time)) if time < journaled_ms => low = sequence + 1,
+                    found => {
+                        first = found.map(|(sequence, _)| sequence).or(first);
+                        high = middle - 1;
+                    }
+                }
+            }
+            Ok(first)
+        })
     }
+
+    /// Reads in one direction until the limit, `scan_max` or the end. `matching` sees each row and may end the read.
+    fn page(
+        &self,
+        range: Range,
+        limit: ReadLimit,
+        scan_max: usize,
+        matching: impl Fn(&Record<'_>) -> ControlFlow<(), bool>,
+    ) -> Result<Page, ReadError> {
+        self.pool.read(|connection| {
+            let mut found = Found::new(limit);
+            let (mut looked_at, mut next, mut is_end) = (0, None, false);
+            let ended = scan(connection, range, |record| {
+                if looked_at >= scan_max.max(1) {
+                    return ControlFlow::Break(());
+                }
+                match matching(record) {
+                    ControlFlow::Break(()) => {
+                        is_end = true;
+                        return ControlFlow::Break(());
+                    }
+                    ControlFlow::Continue(true) => {
+                        found.take(record.body_bytes(), || record.decode())?;
+                    }
+                    ControlFlow::Continue(false) => {}
+                }
+                looked_at += 1;
+                next = Some(record.sequence);
+                ControlFlow::Continue(())
+            })?;
+            Ok(Page {
+                rows: found.rows,
+                next: if ended || is_end { None } else { next },
+            })
+        })
+    }
+}
+
+// === impl Filter ===
+
+impl Filter {
+    /// Whether the row's app and command match; its time is known by its place.
+    fn matches(&self, record: &Record<'_>) -> bool {
+        let Some((app, command)) = record.route() else {
+            return false;
+        };
+        self.app.as_deref().is_none_or(|wanted| wanted == app)
+            && self
+                .command
+                .as_deref()
+                .is_none_or(|wanted| wanted == command)
+    }
+}
+
+// === impl Found ===
+
+impl Found {
+    fn new(limit: ReadLimit) -> Self {
+        Self {
+            rows: Vec::new(),
+            bytes: 0,
+            limit,
+        }
+    }
+
+    /// Takes a row, or ends the read when there is no room for it.
+    fn take(&mut self, bytes: usize, row: impl FnOnce() -> Row) -> ControlFlow<()> {
+        let room = self.rows.len() < self.limit.events && self.bytes + bytes <= self.limit.bytes;
+        if !room && !self.rows.is_empty() {
+            return ControlFlow::Break(());
+        }
+        self.bytes += bytes;
+        self.rows.push(row());
+        ControlFlow::Continue(())
+    }
+}
+
+/// Looks at rows until told to stop; `true` when there was no further row.
+fn scan(
+    connection: &Connection,
+    range: Range,
+    mut look: impl FnMut(&Record<'_>) -> ControlFlow<()>,
+) -> rusqlite::Result<bool> {
+    let (sql, bounds) = match range {
+        Range::Up(after, through) => (
+            format!(
+                "SELECT {RECORD_COLUMNS} FROM events WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence"
+            ),
+            [stored(after), stored(through)],
+        ),
+        Range::Down(before) => (
+            format!(
+                "SELECT {RECORD_COLUMNS} FROM events WHERE sequence < ?1 AND sequence > ?2 ORDER BY sequence DESC"
+            ),
+            [stored(before), 0],
+        ),
+    };
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(bounds)?;
+    while let Some(row) = rows.next()? {
+        if look(&Record::read(row)?).is_break() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn get(connection: &Connection, sequence: Sequence) -> rusqlite::Result<Option<Row>> {
+    let sql = format!("SELECT {RECORD_COLUMNS} FROM events WHERE sequence = ?1");
+    connection
+        .prepare_cached(&sql)?
+        .query_row([stored(sequence)], |row| Ok(Record::read(row)?.decode()))
+        .optional()
+}
+
+/// The first undamaged row and its time.
+fn next_whole(connection: &Connection, range: Range) -> rusqlite::Result<Option<(Sequence, u64)>> {
+    let mut whole = None;
+    scan(connection, range, |record| {
+        whole = record
+            .proof()
+            .and(record.journaled_ms())
+            .map(|journaled_ms| (record.sequence, journaled_ms));
+        match whole {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        }
+    })?;
+    Ok(whole)
+}
+
+/// Whether a row was journaled at or after a time; never, when there is no time.
+fn is_at_or_after(record: &Record<'_>, time_ms: Option<u64>) -> bool {
+    let journaled_ms = record.journaled_ms().unwrap_or_default();
+    time_ms.is_some_and(|time_ms| journaled_ms >= time_ms)
+}
+
+/// A sequence as SQLite keeps it; those beyond its numbers are never given.
+fn stored(sequence: Sequence) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
 }

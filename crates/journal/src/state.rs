@@ -215,7 +215,7 @@ impl State {
     ///
     /// [`StateError::Read`].
     pub fn next_due(&self) -> Result<Option<u64>, StateError> {
-        self.lowest("SELECT min(due_ms) FROM outcomes WHERE status = 'parked'")
+        self.lowest(row::NEXT_DUE)
     }
 
     /// The oldest event that is still parked: it must not be trimmed.
@@ -224,7 +224,7 @@ impl State {
     ///
     /// [`StateError::Read`].
     pub fn oldest_parked(&self) -> Result<Option<Sequence>, StateError> {
-        self.lowest("SELECT min(sequence) FROM outcomes WHERE status = 'parked'")
+        self.lowest(row::OLDEST_PARKED)
     }
 
     /// How many are parked and dead, by command: for the metrics. Counted on writing, so as cheap with a million. What

@@ -16,6 +16,8 @@ mod simulate;
 mod status;
 mod stream;
 mod tail;
+#[cfg(test)]
+mod testing;
 mod time;
 
 use std::sync::Arc;

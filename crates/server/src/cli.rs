@@ -29,6 +29,7 @@ mod sse;
 mod tail;
 #[cfg(test)]
 mod test_server;
+mod transport;
 mod trigger;
 mod welcome;
 
@@ -140,12 +141,4 @@ fn environment() -> Result<Vec<(String, String)>, Failure> {
             }
         })
         .collect()
-}
-
-pub(crate) fn welcome(
-    _checked: &crate::config::Checked,
-    _listeners: &crate::run::Listeners,
-    _file: Option<&std::path::Path>,
-) -> anyhow::Result<String> {
-    unimplemented!()
 }

@@ -67,13 +67,18 @@ impl Callback for FriendDelete {
 
 #[cfg(test)]
 mod tests {
-    use gateway_test_support::{check_sample, check_subjects};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
 
     use super::*;
 
     #[test]
     fn the_sample_is_what_the_types_say() {
         check_sample::<FriendDelete>();
+    }
+
+    #[test]
+    fn bears_what_the_types_do_not_say() {
+        check_tolerance::<FriendDelete>();
     }
 
     #[test]

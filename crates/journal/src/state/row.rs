@@ -14,6 +14,13 @@ use crate::{
 /// Bytes of an error's text that are kept.
 const ERROR_BYTES_MAX: usize = 1_024;
 
+pub(super) const DUE: &str = "SELECT * FROM outcomes WHERE status = 'parked' AND due_ms <= ?1
+    ORDER BY due_ms, sequence, command LIMIT ?2";
+
+pub(super) const NEXT_DUE: &str = "SELECT min(due_ms) FROM outcomes WHERE status = 'parked'";
+
+pub(super) const OLDEST_PARKED: &str = "SELECT min(sequence) FROM outcomes WHERE status = 'parked'";
+
 const STATUSES: [(Status, &str); 2] = [(Status::Parked, "parked"), (Status::Dead, "dead")];
 
 const REASONS: [(Reason, &str); 4] = [
@@ -56,10 +63,7 @@ pub(super) fn due(
     limit: usize,
 ) -> rusqlite::Result<Vec<Outcome>> {
     connection
-        .prepare_cached(
-            "SELECT * FROM outcomes WHERE status = 'parked' AND due_ms <= ?1
-             ORDER BY due_ms, sequence, command LIMIT ?2",
-        )?
+        .prepare_cached(DUE)?
         .query_map(params![stored(now_ms), stored(limit as u64)], outcome)?
         .collect()
 }

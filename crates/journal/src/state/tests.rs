@@ -336,6 +336,39 @@ fn refuses_another_programs_file_and_leaves_it_alone() {
 }
 
 #[test]
+fn a_directory_that_is_not_there_is_an_error_with_its_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = State::open(&dir.path().join("missing"), LOG).unwrap_err();
+    assert!(matches!(error, StateError::Open { .. }));
+    assert!(error.to_string().contains("missing/state.db"), "{error}");
+}
+
+#[test]
+fn what_the_follower_asks_every_second_reads_an_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = open(&dir);
+    let check = |select: &str, expected: &str| {
+        let explain = format!("EXPLAIN QUERY PLAN {select}");
+        let mut statement = state.connection.prepare(&explain).unwrap();
+        let plan: Vec<String> = statement
+            .raw_query()
+            .mapped(|row| row.get("detail"))
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert!(plan.iter().any(|step| step.contains(expected)), "{plan:?}");
+        assert!(
+            !plan
+                .iter()
+                .any(|step| step.contains("SORT") || step.contains("B-TREE")),
+            "{plan:?}"
+        );
+    };
+    check(row::DUE, "outcomes_due");
+    check(row::NEXT_DUE, "outcomes_due");
+    check(row::OLDEST_PARKED, "outcomes_parked");
+}
+
+#[test]
 fn many_threads_read_while_one_writes() {
     let dir = tempfile::tempdir().unwrap();
     let mut state = open(&dir);

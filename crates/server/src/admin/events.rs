@@ -209,7 +209,7 @@ impl Finder {
         {
             return Ok(Some(next));
         }
-        self.fill_indexed(filling, below.min(indexed + 1))
+        self.fill_indexed(filling, below.min(indexed + 1), indexed)
     }
 
     /// From the log, down to what is indexed. Returns where to go on when the page ended before that.
@@ -258,6 +258,7 @@ impl Finder {
         &self,
         filling: &mut Filling<'_>,
         mut below: Sequence,
+        indexed: Sequence,
     ) -> Result<Option<Sequence>, FindError> {
         let selection = filling.selection;
         let mut checked = 0;
@@ -268,6 +269,10 @@ impl Finder {
                 before: Some(below),
             };
             let hits = self.index.find(&query, CHUNK_HITS)?;
+            // A damaged index starts anew; what it does not know again yet is for the next page to look up.
+            if self.index.cursor() < indexed {
+                return Ok(Some(below));
+            }
             for fetch in hits.chunks(CHUNK_FETCH) {
                 for stored in self.reader.get_many(fetch)? {
                     if stored.sequence <= filling.floor {

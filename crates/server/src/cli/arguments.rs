@@ -337,6 +337,10 @@ mod tests {
             "g --config trigger trigger --x -1 --app a --json C --body -",
             "g --config trigger trigger --field=x=-1 --app a --json C --body -",
         );
+        check_rewrite(
+            "g --config x.toml trigger C --x 1",
+            "g --config x.toml trigger C --field=x=1",
+        );
         check_rewrite("g trigger C --x --y", "g trigger C --field=x=--y");
         check_rewrite("g trigger C --x", "g trigger C --field=x");
         check_rewrite("g trigger C --help", "g trigger C --help");

@@ -2,31 +2,24 @@
 //!
 //! Not here: what the answers say. Start at [`Client::new`]. Every call has a deadline; a stream has one for its silence.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use ureq::{
     Agent, Body,
     http::{Response, header},
-    tls::{PemItem, RootCerts, TlsConfig, parse_pem},
 };
 
-use super::{arguments::AdminOptions, failure::Failure};
+use super::{
+    arguments::AdminOptions,
+    failure::Failure,
+    transport::{self, Trust},
+};
 use crate::config::Config;
 
 /// From the start of a call to its last byte.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Until there is a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A stream that has been silent for so long is dead: a heartbeat is due every 15 s.
-const SILENCE_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// An answer may hold a whole page of large bodies.
 const ANSWER_BYTES_MAX: u64 = 512 << 20;
@@ -48,38 +41,27 @@ struct Problem {
     detail: Option<String>,
 }
 
-/// What a client trusts.
-#[derive(Debug, Clone)]
-pub(super) enum Trust {
-    /// The public authorities.
-    Public,
-    /// Those in a PEM file, and no others.
-    Private(PathBuf),
-    /// Anybody.
-    Anybody,
-}
-
 // === impl Client ===
 
 impl Client {
     /// From the options, and where they are silent from the configuration. Reads the token and the authority.
     pub(super) fn new(options: &AdminOptions, config: &Config) -> Result<Self, Failure> {
         let base = match &options.url {
-            Some(url) => checked_url("--admin-url", url)?,
+            Some(url) => transport::checked_url("--admin-url", url)?,
             None => config.admin_url(),
         };
         let token = options
             .token_file
             .as_ref()
             .or(config.admin.token_file.as_ref());
-        let token = token.map(|path| read_secret(path)).transpose()?;
+        let token = token.map(|path| transport::read_secret(path)).transpose()?;
         let trust = options.ca.clone().map_or(Trust::Public, Trust::Private);
-        let tls = tls(&trust)?;
+        let tls = transport::tls(&trust)?;
         Ok(Self {
             base,
             token,
-            calls: agent(tls.clone(), Some(CALL_TIMEOUT)),
-            streams: agent(tls, None),
+            calls: transport::agent(tls.clone(), Some(CALL_TIMEOUT)),
+            streams: transport::agent(tls, None),
         })
     }
 
@@ -162,116 +144,13 @@ impl Client {
     }
 
     fn unreachable(&self, action: &str, error: &ureq::Error) -> Failure {
-        let hint = if is_distrust(error) {
+        let hint = if transport::is_distrust(error) {
             "name its authority with --admin-ca, and it by a name of its certificate with --admin-url"
         } else {
             "is the gateway running? start it with `callback-gateway`, or name another with --admin-url"
         };
-        unreachable(action, &self.base, error, hint)
+        transport::unreachable(action, &self.base, error, hint)
     }
-}
-
-/// The gateway, or whoever was called, did not answer.
-pub(super) fn unreachable(action: &str, url: &str, error: &ureq::Error, hint: &str) -> Failure {
-    let reason = match error {
-        ureq::Error::Io(error) => error.to_string(),
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
-            return Failure::Usage(format!("failed to {action}: {error}"));
-        }
-        error => error.to_string(),
-    };
-    Failure::Unreachable(format!(
-        "failed to {action}: no answer from {url}: {reason}; {hint}"
-    ))
-}
-
-/// Whether the other side is there and its certificate is not accepted.
-fn is_distrust(error: &ureq::Error) -> bool {
-    match error {
-        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => true,
-        // What fails in a handshake comes wrapped.
-        ureq::Error::Io(error) => {
-            matches!(error.get_ref(), Some(inner) if inner.is::<rustls::Error>())
-        }
-        _ => false,
-    }
-}
-
-/// An agent that reads no environment, follows no redirect and takes every status for an answer. Without a timeout it
-/// is for streams.
-pub(super) fn agent(tls: TlsConfig, timeout: Option<Duration>) -> Agent {
-    Agent::config_builder()
-        .tls_config(tls)
-        .proxy(None)
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .user_agent(concat!("callback-gateway/", env!("CARGO_PKG_VERSION")))
-        .timeout_connect(Some(CONNECT_TIMEOUT))
-        .timeout_recv_response(Some(CALL_TIMEOUT))
-        .timeout_per_read(Some(SILENCE_TIMEOUT))
-        .timeout_global(timeout)
-        .build()
-        .new_agent()
-}
-
-/// The TLS side of an agent.
-pub(super) fn tls(trust: &Trust) -> Result<TlsConfig, Failure> {
-    let builder = TlsConfig::builder();
-    Ok(match trust {
-        Trust::Public => builder.build(),
-        Trust::Anybody => builder.disable_verification(true).build(),
-        Trust::Private(path) => builder.root_certs(authorities(path)?).build(),
-    })
-}
-
-fn authorities(path: &Path) -> Result<RootCerts, Failure> {
-    let wrong = |what: String| {
-        let path = path.display();
-        Failure::Usage(format!("failed to read the authority {path}: {what}"))
-    };
-    let pem = fs::read(path).map_err(|error| wrong(error.to_string()))?;
-    let mut certificates = Vec::new();
-    for item in parse_pem(&pem) {
-        if let PemItem::Certificate(certificate) =
-            item.map_err(|_| wrong("it is not PEM".to_owned()))?
-        {
-            certificates.push(certificate);
-        }
-    }
-    if certificates.is_empty() {
-        return Err(wrong("it holds no certificate in PEM".to_owned()));
-    }
-    Ok(RootCerts::from(certificates))
-}
-
-/// A URL given on the command line, without the slash at its end.
-pub(super) fn checked_url(option: &str, url: &str) -> Result<String, Failure> {
-    let host = url
-        .strip_prefix("http://")
-        .or_else(|| url.strip_prefix("https://"));
-    if host.is_none_or(|host| host.is_empty() || host.starts_with('/') || host.contains(['?', '#']))
-    {
-        return Err(Failure::Usage(format!(
-            "failed to read {option}: expected a URL such as http://127.0.0.1:8081, without a query"
-        )));
-    }
-    Ok(url.trim_end_matches('/').to_owned())
-}
-
-/// A token file's content without the line break that editors add.
-pub(super) fn read_secret(path: &Path) -> Result<SecretString, Failure> {
-    let wrong = |what: String| {
-        let path = path.display();
-        Failure::Usage(format!("failed to read the token file {path}: {what}"))
-    };
-    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    let token = text.trim_end_matches(['\r', '\n']);
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(wrong(
-            "expected one line of printable ASCII characters without spaces".to_owned(),
-        ));
-    }
-    Ok(SecretString::from(token))
 }
 
 fn is_problem(response: &Response<Body>) -> bool {
@@ -299,7 +178,8 @@ fn refused(action: &str, mut response: Response<Body>) -> Failure {
     if status == 401 || status == 403 {
         text.push_str("; give the admin token with --admin-token-file or admin.token_file");
     }
-    if status.is_server_error() {
+    // 504 is an answer: the callback was not acked in time.
+    if status.is_server_error() && status != 504 {
         Failure::Unreachable(text)
     } else {
         Failure::Failed(text)
@@ -393,7 +273,7 @@ mod tests {
         let path = dir.path().join("ca.pem");
         let ok = || answer("200 OK", "application/json", "[1]");
         let (server, certificate) = test_server::serve_tls(vec![ok(), ok()]);
-        fs::write(&path, certificate).unwrap();
+        std::fs::write(&path, certificate).unwrap();
         let failure = get(&server.url).unwrap_err();
         assert_eq!(failure.code(), 3);
         assert!(failure.to_string().contains("--admin-ca"), "{failure}");
@@ -418,35 +298,5 @@ mod tests {
             failure.to_string().contains("is the gateway running?"),
             "{failure}"
         );
-    }
-
-    #[test]
-    fn a_url_is_checked() {
-        assert_eq!(checked_url("--x", "https://a:1/").unwrap(), "https://a:1");
-        for wrong in [
-            "",
-            "a:1",
-            "ftp://a",
-            "http://",
-            "http:///a",
-            "http://a/?q=1",
-        ] {
-            assert_eq!(checked_url("--x", wrong).unwrap_err().code(), 2, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_wrong_authority_or_token_is_named_and_not_shown() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("file");
-        fs::write(&path, "hush hush\nhush").unwrap();
-        for failure in [
-            read_secret(&path).unwrap_err(),
-            tls(&Trust::Private(path.clone())).unwrap_err(),
-            tls(&Trust::Private(dir.path().join("none"))).unwrap_err(),
-        ] {
-            assert_eq!(failure.code(), 2);
-            assert!(!failure.to_string().contains("hush"), "{failure}");
-        }
     }
 }

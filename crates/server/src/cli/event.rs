@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::moment;
 
@@ -11,7 +11,7 @@ use super::moment;
 const SHORT_BODY_CHARS: usize = 120;
 
 /// One event. Tolerant: a client of another version shows what it knows.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Event {
     pub(super) id: String,
@@ -30,7 +30,7 @@ pub(super) struct Event {
     pub(super) simulated: bool,
     pub(super) subjects: Subjects,
     pub(super) verdict: Option<Value>,
-    pub(super) body: Option<Value>,
+    pub(super) body: Option<Box<RawValue>>,
     pub(super) body_base64: Option<String>,
     // Only where one event is asked for.
     pub(super) decoded: Option<Value>,
@@ -95,11 +95,10 @@ impl Event {
         }
     }
 
-    /// The body as text: as received where it was text, else in Base64.
+    /// The body as text: as received where it was JSON, else in Base64.
     pub(super) fn body_text(&self) -> Cow<'_, str> {
         match (&self.body, &self.body_base64) {
-            (Some(Value::String(text)), _) => Cow::Borrowed(text),
-            (Some(value), _) => Cow::Owned(value.to_string()),
+            (Some(json), _) => Cow::Borrowed(json.get()),
             (None, Some(base64)) => Cow::Owned(format!("(base64) {base64}")),
             (None, None) => Cow::Borrowed(""),
         }
@@ -141,9 +140,9 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// An event with everything.
-    pub(in crate::cli) fn sample() -> Value {
-        json!({
+    /// An event with everything, as the API writes it.
+    pub(in crate::cli) fn sample() -> String {
+        let text = json!({
             "id": "01900000-0000-7000-8000-000000000001",
             "sequence": 1,
             "app": "shop",
@@ -157,33 +156,37 @@ pub(super) mod tests {
             "proof": "sign+mtls",
             "simulated": true,
             "subjects": { "accounts": ["alice", "b\u{1b}[2Job"], "groups": ["lobby"] },
-            "body": "{\"CallbackCommand\":\"Sns.CallbackFriendDelete\",\n \"PairList\":[]}",
+            "body": "BODY",
             "decoded": { "PairList": [] },
             "drift": [{ "path": "PairList[].From_Account", "expected": "string", "found": "number" }],
             "outcome": {
                 "status": "parked", "attempts": 2, "reason": "error",
                 "error": "the service\nis away", "next_attempt_at": "2026-01-31T12:00:10Z",
             },
-        })
+        });
+        let body =
+            "{\"PairList\":[1.50, \"\u{9b}\"],  \"CallbackCommand\":\"Sns.CallbackFriendDelete\"}";
+        text.to_string().replace("\"BODY\"", body)
     }
 
-    fn event(value: Value) -> Event {
-        serde_json::from_value(value).unwrap()
+    fn event(text: &str) -> Event {
+        serde_json::from_str(text).unwrap()
     }
 
     #[test]
     fn a_line_says_when_whose_what_and_about_whom() {
-        insta::assert_snapshot!(event(sample()).line().escape_debug());
+        insta::assert_snapshot!(event(&sample()).line().escape_debug());
     }
 
     #[test]
     fn a_long_body_is_cut_at_a_character() {
-        let long = event(json!({ "body": "爱".repeat(SHORT_BODY_CHARS + 1) }));
+        let body = |text: String| json!({ "body": text }).to_string();
+        let long = event(&body("爱".repeat(SHORT_BODY_CHARS)));
         assert_eq!(
             long.short_body(),
-            format!("{}…", "爱".repeat(SHORT_BODY_CHARS))
+            format!("\"{}…", "爱".repeat(SHORT_BODY_CHARS - 1))
         );
-        let fits = event(json!({ "body": "爱".repeat(SHORT_BODY_CHARS) }));
+        let fits = event(&body("爱".repeat(SHORT_BODY_CHARS - 2)));
         assert_eq!(fits.short_body().chars().count(), SHORT_BODY_CHARS);
     }
 
@@ -192,9 +195,10 @@ pub(super) mod tests {
         for (value, text) in [
             (json!({ "body": { "a": 1 } }), "{\"a\":1}"),
             (json!({ "body_base64": "/w==" }), "(base64) /w=="),
+            (json!({ "body": "x" }), "\"x\""),
             (json!({}), ""),
         ] {
-            assert_eq!(event(value).body_text(), text);
+            assert_eq!(event(&value.to_string()).body_text(), text);
         }
     }
 }

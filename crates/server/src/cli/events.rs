@@ -137,7 +137,13 @@ mod tests {
 
     #[test]
     fn a_table_for_people() {
-        let server = test_server::serve(vec![page(&[sample(), sample()], None)]);
+        let server = test_server::serve(vec![page(
+            &[
+                serde_json::from_str(&sample()).unwrap(),
+                serde_json::from_str(&sample()).unwrap(),
+            ],
+            None,
+        )]);
         insta::assert_snapshot!(check(&options(&server), false));
     }
 

@@ -104,6 +104,9 @@ fn facts(event: &Event) -> Vec<(&'static str, String)> {
 }
 
 fn outcome(outcome: &Outcome) -> String {
+    if outcome.status == "none" {
+        return "no handler runs for it".to_owned();
+    }
     let attempts = outcome.attempts.map(|attempts| {
         let noun = if attempts == 1 { "attempt" } else { "attempts" };
         format!(" after {attempts} {noun}")
@@ -153,7 +156,7 @@ mod tests {
 
     #[test]
     fn tells_everything() {
-        let event: Event = serde_json::from_value(sample()).unwrap();
+        let event: Event = serde_json::from_str(&sample()).unwrap();
         insta::assert_snapshot!(text(&event));
     }
 
@@ -174,5 +177,10 @@ mod tests {
             ..Outcome::default()
         };
         assert_eq!(outcome(&done), "done after 1 attempt");
+        let none = Outcome {
+            status: "none".into(),
+            ..Outcome::default()
+        };
+        assert_eq!(outcome(&none), "no handler runs for it");
     }
 }

@@ -29,7 +29,7 @@ pub(super) enum Failure {
     /// A wrong configuration: 2. The only text of several lines.
     #[error("{0}")]
     Configuration(#[from] Problems),
-    /// The gateway can't be reached: 3.
+    /// The gateway can't be reached, or is there and can't serve: 3.
     #[error("{0}")]
     Unreachable(String),
     /// Nobody reads the output any more, as in `… | head`: 0.

@@ -158,6 +158,12 @@ mod tests {
     #[test]
     fn the_nearest_to_the_root_wins() {
         check(&["event-time=9"], Ok(("/EventTime", json!(9))));
+        let mut body = json!({ "A": { "Seq": 1 }, "B": { "C": { "Seq": 2 } } });
+        assert_eq!(replace(&mut body, &["seq=9".to_owned()]), Ok(()));
+        assert_eq!(
+            body,
+            json!({ "A": { "Seq": 9 }, "B": { "C": { "Seq": 2 } } })
+        );
     }
 
     #[test]

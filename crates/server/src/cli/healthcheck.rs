@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::{
     arguments::HealthcheckOptions,
-    client::{self, Trust},
     configuration::Loader,
     failure::{Failure, Verdict},
     output::Output,
+    transport::{self, Trust},
 };
 use crate::config::Config;
 
@@ -50,9 +50,9 @@ fn check(base: &str, insecure: bool) -> Result<(), Failure> {
     } else {
         Trust::Public
     };
-    let agent = client::agent(client::tls(&trust)?, Some(TIMEOUT));
+    let agent = transport::agent(transport::tls(&trust)?, Some(TIMEOUT));
     let response = agent.get(&url).call().map_err(|error| {
-        client::unreachable("check the health", &url, &error, "is the gateway running?")
+        transport::unreachable("check the health", &url, &error, "is the gateway running?")
     })?;
     let status = response.status();
     if status != 200 {

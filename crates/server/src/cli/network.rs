@@ -7,8 +7,8 @@ use secrecy::ExposeSecret;
 
 use super::{
     arguments::NetworkOptions,
-    client::{self, Trust},
     failure::Failure,
+    transport::{self, Trust},
     trigger::{self, Acked},
 };
 
@@ -23,7 +23,7 @@ pub(super) fn call(options: &NetworkOptions, command: &str, body: &[u8]) -> Resu
             "failed to {action}: --url and --sdk-app-id belong together"
         )));
     };
-    let url = client::checked_url("--url", url)?;
+    let url = transport::checked_url("--url", url)?;
     let mut query = vec![
         ("SdkAppid", sdk_app_id.to_string()),
         ("CallbackCommand", command.to_owned()),
@@ -38,18 +38,18 @@ pub(super) fn call(options: &NetworkOptions, command: &str, body: &[u8]) -> Resu
         query.push(("RequestTime", time));
     }
     let trust = options.ca.clone().map_or(Trust::Public, Trust::Private);
-    let agent = client::agent(client::tls(&trust)?, Some(TIMEOUT));
+    let agent = transport::agent(transport::tls(&trust)?, Some(TIMEOUT));
     let request = agent.post(&url).content_type("application/json");
     let response = request.query_pairs(query).send(body).map_err(|error| {
         let hint = "is the URL right, and its certificate's authority public or given with --ca?";
-        client::unreachable(&action, &url, &error, hint)
+        transport::unreachable(&action, &url, &error, hint)
     })?;
     trigger::read(&action, response)
 }
 
 /// An app's token from its file.
 pub(super) fn read_token(path: &std::path::Path) -> Result<Token, Failure> {
-    let secret = client::read_secret(path)?;
+    let secret = transport::read_secret(path)?;
     Token::new(secret.expose_secret()).map_err(|error| {
         let path = path.display();
         Failure::Usage(format!("failed to read the token file {path}: {error}"))

@@ -159,6 +159,7 @@ mod tests {
         let mut output = Output::new(&mut stdout, json, false);
         let result = run(&client, &options, &mut output, &mut stderr, &mut |_| {
             waits += 1;
+            assert!(waits < 20, "it never ends");
         });
         Run {
             result,
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn one_harmless_line_for_people() {
-        let data = sample().to_string();
+        let data = sample();
         let server = test_server::serve(vec![
             stream(&format!("id: 1\nevent: callback\ndata: {data}\n\n")),
             refusal(),

@@ -143,9 +143,7 @@ mod tests {
 
     fn chunked(chunks: Vec<&'static str>) -> Body {
         Body::from_bytes_stream(stream::iter(
-            chunks
-                .into_iter()
-                .map(|chunk| Ok::<_, std::io::Error>(chunk)),
+            chunks.into_iter().map(Ok::<_, std::io::Error>),
         ))
     }
 

@@ -72,6 +72,11 @@ impl Port {
         self.stop.gently.cancel();
     }
 
+    /// Cancelled when no new connections and requests are wanted.
+    pub(super) fn gently(&self) -> CancellationToken {
+        self.stop.gently.clone()
+    }
+
     /// Cancelled, it closes every connection.
     pub(super) fn now(&self) -> CancellationToken {
         self.stop.now.clone()

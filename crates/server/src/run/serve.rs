@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -64,7 +65,7 @@ fn start<L: List>(
     logs::start(&checked.config.log).context("log.level")?;
     let checked = demo::add(checked)?;
     let listeners = Listeners::bind(&checked.config)?;
-    let welcome = cli::welcome(&checked, &listeners, source.file.as_deref())?;
+    let welcome = welcome(source, &checked, &listeners)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -85,7 +86,7 @@ fn start<L: List>(
         };
         // Printed once the sockets are bound: whoever reads it can call.
         std::io::stdout()
-            .write_all(welcome.as_bytes())
+            .write_all(format!("{welcome}\n").as_bytes())
             .context("failed to print")?;
         let control = Control {
             shutdown: shutdown.clone(),
@@ -96,6 +97,23 @@ fn start<L: List>(
             () = signals => unreachable!("it waits for ever"),
         }
     })
+}
+
+/// Where things are, and a command to paste.
+fn welcome(source: &Source, checked: &Checked, listeners: &Listeners) -> anyhow::Result<String> {
+    let address = |socket: &TcpListener| socket.local_addr().context("failed to read an address");
+    let configured = checked.config.apps.keys().next();
+    let program = std::env::args().next().unwrap_or_default();
+    Ok(cli::welcome(
+        &checked.config,
+        address(&listeners.callbacks)?,
+        address(&listeners.admin)?,
+        configured.map_or(demo::NAME, String::as_str),
+        cli::Invocation {
+            program: &program,
+            file: source.file.as_deref(),
+        },
+    ))
 }
 
 async fn reload_on(

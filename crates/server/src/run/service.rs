@@ -81,6 +81,7 @@ impl Service {
             Arc::clone(&metrics),
             &config.callbacks,
         ));
+        let admin_port = Port::new();
         let (appender, completions) = journal.appender();
         let parts = admin::Parts {
             reader: journal.reader(),
@@ -93,6 +94,7 @@ impl Service {
             readiness: Arc::clone(&readiness),
             guard: Arc::clone(&reloadable.guard),
             callback_path: config.callbacks.path.clone(),
+            stop: admin_port.gently(),
         };
         let follower = Follower::start(
             follower::Parts {
@@ -112,7 +114,7 @@ impl Service {
             follower,
             reloadable,
             callbacks: Port::new(),
-            admin: Port::new(),
+            admin: admin_port,
         };
         service.serve_admin::<L>(listeners, parts, completions)?;
         service.serve_callbacks(config, listeners, &shared)?;

@@ -29,6 +29,15 @@ fn a_file_damaged_at_its_start_is_replaced_on_opening() {
     }
 }
 
+#[test]
+fn a_directory_that_is_not_there_is_an_error_with_its_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("missing");
+    let error = Index::open(&missing, LOG, BUILT_WITH).unwrap_err();
+    assert!(matches!(error, IndexError::Open { .. }));
+    assert!(error.to_string().contains("missing/index.db"), "{error}");
+}
+
 /// Overwrites all pages but the first two while the index is open, so that it finds out in use.
 fn damage_open_file(dir: &TempDir) {
     let path = dir.path().join("index.db");

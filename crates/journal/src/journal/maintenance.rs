@@ -1,0 +1,203 @@
+//! Tools that work beside a running gateway: they take no lock, and read in short transactions.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, params_from_iter, types::Value};
+
+use super::{
+    JournalError,
+    file::{self, Identity, LOG, Purpose, connect, identify},
+};
+use crate::{
+    Row, Sequence,
+    event::{RECORD_COLUMNS, Record},
+};
+
+/// Rows of one read.
+const STEP_EVENTS: u32 = 256;
+/// More findings of SQLite's own check help nobody.
+const PROBLEMS_MAX: u32 = 100;
+
+/// What `check` found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Rows read.
+    pub events: u64,
+    /// The first and the last.
+    pub bounds: Option<(Sequence, Sequence)>,
+    /// Rows whose checksum or envelope is wrong.
+    pub damaged: Vec<Sequence>,
+    /// What SQLite's own check says; empty when all is well.
+    pub problems: Vec<String>,
+}
+
+/// A log that is read from one end to the other.
+struct Source {
+    path: PathBuf,
+    connection: Connection,
+    identity: Identity,
+    /// The last event when the reading began.
+    last: i64,
+}
+
+/// Reads every row and runs SQLite's own check; works while a gateway runs.
+///
+/// SQLite's check is one long read: while it runs, the write-ahead file of a busy gateway grows.
+///
+/// # Errors
+///
+/// There is no log, or it can't be opened as one. Damage that is found is no error.
+pub fn check(path: &Path) -> Result<CheckReport, JournalError> {
+    let source = Source::open(path)?;
+    let mut report = CheckReport::default();
+    let read = source.each_step(|connection, after| {
+        step(connection, after, source.last, &mut report, |_| Ok(()))
+    });
+    if let Err(error) = read {
+        report.problems.push(error.to_string());
+    }
+    let checked = quick_check(&source.connection, &mut report);
+    checked.map_err(|error| JournalError::of(&source.path, error))?;
+    Ok(report)
+}
+
+/// Copies the log of the journal at `path` into the new directory `to`; works while a gateway runs.
+///
+/// Copies the events that are there when it begins. The first [`Journal::open`](super::Journal::open) of the copy
+/// gives it a `log_id` of its own: cursors and ids of the original do not fit it. Damaged rows are copied as they are,
+/// and are named in the report.
+///
+/// # Errors
+///
+/// There is no log, `to` is not empty, or the disk refuses. An unfinished copy is not called `log.db`.
+pub fn backup(path: &Path, to: &Path) -> Result<CheckReport, JournalError> {
+    let source = Source::open(path)?;
+    let directory = JournalError::directory;
+    file::create_directory(to).map_err(directory(to))?;
+    if to.read_dir().map_err(directory(to))?.next().is_some() {
+        return Err(JournalError::NotEmpty {
+            path: to.to_owned(),
+        });
+    }
+    let unfinished = to.join("log.db.unfinished");
+    let report = source.copy(&unfinished)?;
+    File::open(&unfinished)
+        .and_then(|copy| copy.sync_all())
+        .and_then(|()| std::fs::rename(&unfinished, to.join(LOG)))
+        .and_then(|()| file::sync_directory(to))
+        .map_err(directory(to))?;
+    Ok(report)
+}
+
+// === impl Source ===
+
+impl Source {
+    fn open(directory: &Path) -> Result<Self, JournalError> {
+        file::check_sqlite()?;
+        let path = directory.join(LOG);
+        if !path.is_file() {
+            return Err(JournalError::Missing { path });
+        }
+        let of = |source| JournalError::of(&path, source);
+        let connection = connect(&path, Purpose::Read).map_err(of)?;
+        let identity = identify(&connection, &path)?;
+        let sql = "SELECT coalesce(max(sequence), 0) FROM events";
+        let last = connection
+            .query_row(sql, [], |row| row.get(0))
+            .map_err(of)?;
+        Ok(Self {
+            path,
+            connection,
+            identity,
+            last,
+        })
+    }
+
+    /// Calls `step` with the sequence behind which it goes on, until it returns `None`.
+    fn each_step(
+        &self,
+        mut step: impl FnMut(&Connection, i64) -> rusqlite::Result<Option<i64>>,
+    ) -> rusqlite::Result<()> {
+        let mut after = 0;
+        while let Some(read) = step(&self.connection, after)? {
+            after = read;
+        }
+        Ok(())
+    }
+
+    /// Writes a new file with the same rows, not synced yet.
+    fn copy(&self, to: &Path) -> Result<CheckReport, JournalError> {
+        let identity = Identity {
+            restored: true,
+            high_water: self.identity.high_water.max(self.last.cast_unsigned()),
+            ..self.identity
+        };
+        file::create(to, &identity)?;
+        let mut target =
+            connect(to, Purpose::Unsynced).map_err(|source| JournalError::of(to, source))?;
+        let mut report = CheckReport::default();
+        self.each_step(|connection, after| {
+            let transaction = target.transaction()?;
+            let read = step(connection, after, self.last, &mut report, |row| {
+                let columns = (0..7)
+                    .map(|column| row.get::<_, Value>(column))
+                    .collect::<rusqlite::Result<Vec<_>>>()?;
+                transaction
+                    .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+                    .execute(params_from_iter(columns))
+                    .map(drop)
+            })?;
+            transaction.commit()?;
+            Ok(read)
+        })
+        .and_then(|()| quick_check(&target, &mut report))
+        .map_err(|source| JournalError::of(&self.path, source))?;
+        Ok(report)
+    }
+}
+
+/// Reads some rows into the report; returns the last sequence read.
+fn step(
+    connection: &Connection,
+    after: i64,
+    last: i64,
+    report: &mut CheckReport,
+    mut each: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<Option<i64>> {
+    let sql = format!(
+        "SELECT {RECORD_COLUMNS} FROM events WHERE sequence > ?1 AND sequence <= ?2
+         ORDER BY sequence LIMIT {STEP_EVENTS}"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([after, last])?;
+    let mut read = None;
+    while let Some(row) = rows.next()? {
+        let record = Record::read(row)?;
+        let sequence = record.sequence;
+        if matches!(record.decode(), Row::Damaged(_)) {
+            report.damaged.push(sequence);
+        }
+        report.events += 1;
+        let (first, _) = report.bounds.unwrap_or((sequence, sequence));
+        report.bounds = Some((first, sequence));
+        each(row)?;
+        read = Some(sequence.cast_signed());
+    }
+    Ok(read)
+}
+
+/// Adds what SQLite finds wrong with the file's structure.
+fn quick_check(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(&format!("PRAGMA quick_check({PROBLEMS_MAX})"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let problem = row.get::<_, String>(0)?;
+        if problem != "ok" {
+            report.problems.push(problem);
+        }
+    }
+    Ok(())
+}

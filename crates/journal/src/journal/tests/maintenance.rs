@@ -1,0 +1,73 @@
+//! Checks and backups beside a running journal.
+
+use super::fixture::Fixture;
+use crate::{JournalError, backup, check};
+
+#[test]
+fn a_whole_log_is_reported_so_while_it_is_written() {
+    let fixture = Fixture::new();
+    let bodies: Vec<_> = (0..1000).map(|number| number.to_string()).collect();
+    fixture.append(&bodies.iter().map(String::as_str).collect::<Vec<_>>());
+    let report = check(&fixture.config.path).unwrap();
+    assert_eq!(report.events, 1000);
+    assert_eq!(report.bounds, Some((1, 1000)));
+    assert!(report.damaged.is_empty() && report.problems.is_empty());
+}
+
+#[test]
+fn a_restored_backup_is_another_log_with_the_same_events() {
+    let mut fixture = Fixture::new();
+    let bodies: Vec<_> = (0..600).map(|number| number.to_string()).collect();
+    fixture.append(&bodies.iter().map(String::as_str).collect::<Vec<_>>());
+    let original = *fixture.journal().head().borrow();
+    let to = fixture.directory.path().join("backup");
+    let report = backup(&fixture.config.path, &to).unwrap();
+    assert_eq!(report.events, 600);
+    assert!(report.problems.is_empty());
+    // The original is written on.
+    fixture.append(&["later"]);
+    fixture.stop();
+
+    fixture.config.path = to;
+    fixture.start();
+    let head = *fixture.journal().head().borrow();
+    assert_eq!(head.sequence, original.sequence);
+    assert_ne!(head.log_id, original.log_id);
+    assert_eq!(fixture.bodies(), bodies);
+    assert_eq!(fixture.append(&["new"])[0].sequence(), 601);
+    fixture.restart();
+    // Renewed once.
+    assert_eq!(fixture.journal().head().borrow().log_id, head.log_id);
+}
+
+#[test]
+fn a_backup_of_an_emptied_log_keeps_its_sequences() {
+    let mut fixture = Fixture::with(|config| config.retention = std::time::Duration::ZERO);
+    fixture.append(&["a", "b", "c"]);
+    fixture.journal().release(3);
+    super::fixture::eventually(|| fixture.sequences().is_empty());
+    let to = fixture.directory.path().join("backup");
+    assert_eq!(backup(&fixture.config.path, &to).unwrap().events, 0);
+    fixture.stop();
+    fixture.config.path = to;
+    fixture.start();
+    assert_eq!(fixture.append(&["d"])[0].sequence(), 4);
+}
+
+#[test]
+fn a_backup_overwrites_nothing() {
+    let fixture = Fixture::new();
+    let to = fixture.directory.path().join("backup");
+    std::fs::create_dir(&to).unwrap();
+    std::fs::write(to.join("precious"), b"").unwrap();
+    let error = backup(&fixture.config.path, &to).unwrap_err();
+    assert!(matches!(error, JournalError::NotEmpty { .. }), "{error:?}");
+}
+
+#[test]
+fn a_missing_log_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = check(directory.path()).unwrap_err();
+    assert!(matches!(error, JournalError::Missing { .. }), "{error:?}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
