@@ -20,7 +20,7 @@ use gateway_test_support::{Answer, ChatApp, Connection};
 use tempfile::TempDir;
 
 pub(crate) use event::{Event, Page};
-pub(crate) use stream::{EventStream, Message};
+pub(crate) use stream::EventStream;
 
 /// The app of every configuration here that does not say otherwise.
 pub(crate) const SHOP: u64 = 1_400_000_001;
@@ -88,6 +88,10 @@ impl Setup {
     pub(crate) fn faulty() -> Self {
         let binary = Path::new(env!("CARGO_BIN_EXE_callback-gateway"));
         let program = binary.with_file_name("examples").join("faulty");
+        assert!(
+            program.exists(),
+            "cargo builds examples for a whole test run only: cargo build -p gateway-server --examples"
+        );
         let setup = Self::of(program);
         let ran = setup.path("ran").display().to_string();
         setup.variable("FAULTY_RAN", &ran)
