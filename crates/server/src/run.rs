@@ -77,6 +77,8 @@ pub async fn run<L: List>(
     mut control: Control,
 ) -> anyhow::Result<()> {
     let mut service = Service::start(&checked, callbacks, &listeners)?;
+    // The threads have clones: with one more open here, the system would take connections that nobody serves any more.
+    drop(listeners);
     let mut gauges = tokio::time::interval(GAUGES_EVERY);
     let is_follower_dead = loop {
         tokio::select! {
