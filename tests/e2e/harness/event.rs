@@ -1,6 +1,6 @@
 //! Events as the admin API tells them.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, value::RawValue};
 
 /// A page of events, newest first.
@@ -22,6 +22,8 @@ pub(crate) struct Event {
     pub(crate) client_ip: Option<String>,
     pub(crate) platform: Option<String>,
     pub(crate) verdict: Option<Value>,
+    /// Read as it is: `null` is a body, too.
+    #[serde(default, deserialize_with = "present")]
     body: Option<Box<RawValue>>,
     body_base64: Option<String>,
     pub(crate) decoded: Option<Value>,
@@ -55,6 +57,10 @@ impl Event {
     pub(crate) fn reason(&self) -> &str {
         self.outcome["reason"].as_str().unwrap_or_default()
     }
+}
+
+fn present<'de, D: Deserializer<'de>>(body: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Deserialize::deserialize(body).map(Some)
 }
 
 fn from_base64(text: &str) -> Vec<u8> {
