@@ -8,6 +8,9 @@ use super::harness::{FRIEND_DELETE, Gateway, SHOP, SHOP_TOKEN, Setup};
 
 const ADMIN_TOKEN: &str = "an-admin-token-of-some-length";
 
+/// Method, target, headers, and the status that they get.
+type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], u16);
+
 fn call(gateway: &Gateway, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
     let mut connection = Connection::open(gateway.admin).unwrap();
     let body = if method == "POST" {
@@ -27,7 +30,7 @@ fn a_web_page_can_not_read_or_drive_it() {
     let simulate = format!("/v1/simulate/{FRIEND_DELETE}");
     let json = ("Content-Type", "application/json");
     let own = format!("http://{}", gateway.admin);
-    let cases: [(&str, &str, &[(&str, &str)], u16); 10] = [
+    let cases: [Case<'_>; 10] = [
         ("GET", "/v1/events", &[], 200),
         ("GET", "/v1/events", &[("Host", "localhost")], 200),
         ("GET", "/v1/events", &[("Host", "evil.example")], 403),

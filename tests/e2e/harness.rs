@@ -301,6 +301,11 @@ impl Gateway {
         events
     }
 
+    /// The bodies of all events that match, oldest first.
+    pub(crate) fn texts(&self, query: &str) -> Vec<String> {
+        self.events(query).iter().map(Event::text).collect()
+    }
+
     /// One event with all that is known of it.
     pub(crate) fn event(&self, id: &str) -> Event {
         let answer = self.get(&format!("/v1/events/{id}"));

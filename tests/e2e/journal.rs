@@ -64,11 +64,7 @@ fn events_of_many_connections_are_synced_together_and_none_is_missing() {
             });
         }
     });
-    let bodies: Vec<String> = gateway
-        .events("")
-        .iter()
-        .map(|event| event.text())
-        .collect();
+    let bodies: Vec<String> = gateway.texts("");
     let unique: BTreeSet<&String> = bodies.iter().collect();
     assert_eq!((bodies.len(), unique.len()), (400, 400));
     assert_eq!(gateway.metric("gateway_journal_batch_events_sum", &[]), 400);

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::harness::{FRIEND_DELETE, Setup, eventually, friend_delete};
+use super::harness::{Event, FRIEND_DELETE, Setup, eventually, friend_delete};
 
 /// The numbered bodies from `first` on.
 fn bodies(first: usize, count: usize) -> Vec<String> {
@@ -61,14 +61,15 @@ fn a_stream_resumes_over_restarts() {
 
     let gateway = setup.start();
     let stream = gateway.stream("", Some(&place));
-    let (_, place) = (1..=3).map(|_| stream.next()).last().unwrap();
+    let seen: Vec<_> = (1..=3).map(|_| stream.next()).collect();
+    let (_, place) = &seen[2];
     for body in bodies(4, 3) {
         gateway.acked(FRIEND_DELETE, body);
     }
     gateway.kill();
 
     let gateway = setup.start();
-    let stream = gateway.stream("", Some(&place));
+    let stream = gateway.stream("", Some(place));
     let texts: Vec<String> = (4..=6).map(|_| stream.next().0.text()).collect();
     assert_eq!(texts, bodies(4, 3));
 }
@@ -137,7 +138,7 @@ fn pages_hold_every_event_once_while_new_ones_come() {
         let mut cursor = String::new();
         loop {
             let page = gateway.page(&format!("{query}{cursor}"));
-            paged.extend(page.data.iter().map(|event| event.text()));
+            paged.extend(page.data.iter().map(Event::text));
             gateway.acked(FRIEND_DELETE, friend_delete("alice", "comes meanwhile"));
             let Some(next) = page.next else { break };
             cursor = format!("&cursor={next}");

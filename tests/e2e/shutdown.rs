@@ -82,11 +82,7 @@ fn loses_nothing_acked_under_load() {
     });
     assert!(gateway.ended().success());
     let gateway = setup.start();
-    let mut stored: Vec<String> = gateway
-        .events("")
-        .iter()
-        .map(|event| event.text())
-        .collect();
+    let mut stored: Vec<String> = gateway.texts("");
     stored.sort_unstable();
     let count = stored.len();
     stored.dedup();

@@ -74,11 +74,7 @@ fn a_damaged_row_is_passed_over_and_the_others_are_served() {
     assert_eq!(checked.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&checked.stdout).contains("sequence 8"));
     let gateway = setup.start();
-    let stored: Vec<String> = gateway
-        .events("")
-        .iter()
-        .map(|event| event.text())
-        .collect();
+    let stored: Vec<String> = gateway.texts("");
     assert_eq!(stored.len(), 19);
     assert!(
         stored
@@ -127,11 +123,7 @@ fn check_and_backup_work_on_a_running_gateway() {
     fs::remove_dir_all(setup.journal()).unwrap();
     copy(&backup, &setup.journal());
     let gateway = setup.start();
-    let stored: Vec<String> = gateway
-        .events("")
-        .iter()
-        .map(|event| event.text())
-        .collect();
+    let stored: Vec<String> = gateway.texts("");
     assert_eq!(stored, bodies);
     assert_eq!(gateway.events("account=alice").len(), 50);
     let stream = gateway.stream("", Some(&place));
