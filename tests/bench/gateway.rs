@@ -47,6 +47,24 @@ pub(crate) fn token() -> Token {
     Token::new(TOKEN).expect("the token is well-formed")
 }
 
+/// The configuration: the defaults but for addresses, journal and app.
+pub(crate) fn environment(
+    callbacks: SocketAddr,
+    admin: SocketAddr,
+    journal: &Path,
+) -> Vec<(String, String)> {
+    let variables = [
+        ("CALLBACKS__LISTEN", callbacks.to_string()),
+        ("ADMIN__LISTEN", admin.to_string()),
+        ("JOURNAL__PATH", journal.display().to_string()),
+        ("APPS__BENCH__SDK_APP_ID", SDK_APP_ID.to_string()),
+        ("APPS__BENCH__TOKEN", TOKEN.to_owned()),
+        ("LOG__LEVEL", "warn".to_owned()),
+    ];
+    let named = variables.map(|(name, value)| (format!("GATEWAY_{name}"), value));
+    named.into()
+}
+
 impl Gateway {
     /// Starts it on the journal in `journal` and waits until it is ready.
     pub(crate) async fn start(journal: &Path, cpus: Option<&str>) -> anyhow::Result<Self> {
@@ -54,12 +72,7 @@ impl Gateway {
         let mut command = Command::new(env!("CARGO_BIN_EXE_callback-gateway"));
         command
             .arg("serve")
-            .env("GATEWAY_CALLBACKS__LISTEN", callbacks.to_string())
-            .env("GATEWAY_ADMIN__LISTEN", admin.to_string())
-            .env("GATEWAY_JOURNAL__PATH", journal)
-            .env("GATEWAY_APPS__BENCH__SDK_APP_ID", SDK_APP_ID.to_string())
-            .env("GATEWAY_APPS__BENCH__TOKEN", TOKEN)
-            .env("GATEWAY_LOG__LEVEL", "warn");
+            .envs(environment(callbacks, admin, journal));
         let since = Instant::now();
         let server = Server::start(&command, cpus)?;
         let agent = ureq::Agent::config_builder()
@@ -74,9 +87,7 @@ impl Gateway {
             agent: agent.into(),
         };
         while gateway.get("/readyz").is_err() {
-            if let Some(status) = gateway.server.child().try_wait()? {
-                anyhow::bail!("the gateway ended with {status}");
-            }
+            gateway.server.ensure_running()?;
             ensure!(since.elapsed() < START_MAX, "the gateway is not ready");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -92,16 +103,23 @@ impl Gateway {
     }
 
     /// Waits until no series of `gateway_follower_lag_events` is above 0; returns how long it took.
-    pub(crate) async fn caught_up(&self, patience: Duration) -> anyhow::Result<Duration> {
+    pub(crate) async fn caught_up(&mut self, patience: Duration) -> anyhow::Result<Duration> {
         let since = Instant::now();
-        while self.follower_lag()? > 0.0 {
+        loop {
+            match self.follower_lag() {
+                Ok(0.0) => return Ok(since.elapsed()),
+                Ok(_) => {}
+                Err(error) => {
+                    self.server.ensure_running()?;
+                    return Err(error);
+                }
+            }
             ensure!(
                 since.elapsed() < patience,
                 "the follower is behind for {patience:?}"
             );
             tokio::time::sleep(METRICS_EVERY).await;
         }
-        Ok(since.elapsed())
     }
 
     /// The greatest lag of a cursor, in events.

@@ -5,7 +5,7 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Write},
-    net::{Ipv4Addr, SocketAddr},
+    net::{self, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
@@ -15,6 +15,7 @@ use std::{
 use anyhow::Context;
 use bytes::Bytes;
 use gateway_core::Ack;
+use gateway_server::config;
 use poem::{
     EndpointExt, IntoResponse, Response, Route, Server as PoemServer, handler,
     http::StatusCode,
@@ -27,7 +28,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use crate::process::Server;
+use crate::{gateway, process::Server};
 
 /// Bodies that may wait for the disk; then requests wait for room.
 const QUEUE: usize = 8192;
@@ -87,7 +88,7 @@ pub(crate) fn start(
 /// The child's side of [`start`].
 pub(crate) fn serve(arguments: &RoleArguments) -> anyhow::Result<()> {
     if arguments.role == Role::GatewayWithoutJournal {
-        return serve_gateway_without_journal();
+        return serve_gateway_without_journal(&arguments.directory);
     }
     let mut runtime = if arguments.one_thread {
         Builder::new_current_thread()
@@ -121,10 +122,24 @@ pub(crate) fn serve(arguments: &RoleArguments) -> anyhow::Result<()> {
     })
 }
 
-/// The gateway's own ingest with a journal that completes every append at once and keeps nothing.
-///
-/// The one place to fill once the server offers it: bind a listener, `announce` its address, call the server.
-fn serve_gateway_without_journal() -> anyhow::Result<()> {
+/// The whole gateway, but an append completes at once and keeps nothing.
+fn serve_gateway_without_journal(directory: &Path) -> anyhow::Result<()> {
+    let [callbacks, admin] = [
+        net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?,
+        net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?,
+    ];
+    let environment = gateway::environment(callbacks.local_addr()?, admin.local_addr()?, directory);
+    let checked = config::check(config::load(None, environment)?)?;
+    serve_discarding(checked, callbacks, admin)
+}
+
+/// TO FILL, the one place: `announce(callbacks.local_addr().ok())?`, then the server's own entry with an appender that
+/// discards.
+fn serve_discarding(
+    _checked: config::Checked,
+    _callbacks: net::TcpListener,
+    _admin: net::TcpListener,
+) -> anyhow::Result<()> {
     anyhow::bail!("the gateway cannot be started without a journal yet")
 }
 

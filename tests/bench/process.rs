@@ -73,6 +73,14 @@ impl Server {
         &mut self.child
     }
 
+    /// Errs with the status if the server has ended.
+    pub(crate) fn ensure_running(&mut self) -> anyhow::Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => anyhow::bail!("the server ended with {status}"),
+            None => Ok(()),
+        }
+    }
+
     /// CPU time since the start.
     pub(crate) fn cpu_time(&self) -> anyhow::Result<CpuTime> {
         cpu_time(self.child.id())

@@ -126,7 +126,7 @@ pub(crate) async fn run(
 /// One server, started afresh in an empty directory, under one load.
 async fn measure(variant: Variant, plan: &Plan, directory: &Path) -> anyhow::Result<Sample> {
     let directory = tempfile::tempdir_in(directory)?;
-    let running = Running::start(variant, directory.path(), plan.cpus.as_deref()).await?;
+    let mut running = Running::start(variant, directory.path(), plan.cpus.as_deref()).await?;
     sleep(IDLE).await;
     let idle = running.server().memory()?;
     let load = Load::start(running.target(), plan.shape, 0);
@@ -258,7 +258,7 @@ impl Running {
         Ok(Some(peak))
     }
 
-    async fn caught_up(&self) -> anyhow::Result<Option<Duration>> {
+    async fn caught_up(&mut self) -> anyhow::Result<Option<Duration>> {
         match self {
             Self::Peer(..) => Ok(None),
             Self::Gateway(gateway) => gateway.caught_up(CATCH_UP_MAX).await.map(Some),

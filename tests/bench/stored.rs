@@ -56,7 +56,7 @@ pub(crate) async fn run(arguments: &StoredArguments) -> anyhow::Result<()> {
         fill::fill(directory.path(), *events).await?;
         let costs = append_costs(directory.path())?;
         // The appends can be counted without a gateway.
-        let row = match measure(directory.path()).await {
+        let row = match measure(directory.path(), *events).await {
             Ok(row) => row,
             Err(error) => format!("left out: {error:#} |"),
         };
@@ -79,8 +79,8 @@ fn append_costs(journal: &Path) -> anyhow::Result<String> {
 }
 
 /// Seven cells: starts, memory and queries of a gateway on the journal.
-async fn measure(journal: &Path) -> anyhow::Result<String> {
-    let first = Gateway::start(journal, None).await?;
+async fn measure(journal: &Path, events: u64) -> anyhow::Result<String> {
+    let mut first = Gateway::start(journal, None).await?;
     let first_start = first.started_in;
     let indexed_in = first.caught_up(INDEXED_MAX).await?;
     first.server.terminate().await?;
@@ -94,7 +94,7 @@ async fn measure(journal: &Path) -> anyhow::Result<String> {
     let gateway = Gateway::start(journal, None).await?;
     starts.push(milliseconds(gateway.started_in));
     let idle = gateway.server.memory()?.resident;
-    let latencies = query(&gateway)?;
+    let latencies = query(&gateway, events)?;
     gateway.server.terminate().await?;
     Ok(format!(
         "{:.0} | {:.1} | {:.0} | {:.1} | {:.2} | {:.2} | {:.2} |",
@@ -109,15 +109,15 @@ async fn measure(journal: &Path) -> anyhow::Result<String> {
 }
 
 /// Asks for the last events of accounts all over the index, over one connection.
-fn query(gateway: &Gateway) -> anyhow::Result<Histogram> {
+fn query(gateway: &Gateway, events: u64) -> anyhow::Result<Histogram> {
     let mut latencies = Histogram::new();
+    let accounts = deletions::ACCOUNTS.min(events);
     for number in 0..QUERIES {
-        let account = deletions::account(number * (deletions::ACCOUNTS / QUERIES));
+        let account = deletions::account(number * accounts / QUERIES);
         let path = format!("/v1/events?account={account}&limit={SHOWN}");
         let since = Instant::now();
         let page = gateway.get(&path)?;
         latencies.record(since.elapsed());
-        // Fewer only while few events are stored.
         ensure!(
             page.contains(r#""data":[{"#),
             "no event of {account} was found"

@@ -4,18 +4,15 @@
 //! from being used again. No read sees an event that is not known to be synced. Damaged rows do not stop a read.
 
 mod pool;
+mod scan;
 #[cfg(test)]
 mod tests;
 
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
-use rusqlite::{Connection, OptionalExtension};
-
 pub(crate) use self::pool::Pool;
-use crate::{
-    Row, Sequence, StoredEvent,
-    event::{RECORD_COLUMNS, Record},
-};
+use self::scan::{Found, Range, get, next_whole, scan, stored};
+use crate::{Row, Sequence, StoredEvent, event::Record};
 
 /// Reads the log on connections of its own. Every method blocks on the disk: call it on a thread that may.
 #[derive(Debug, Clone)]
@@ -72,23 +69,6 @@ pub enum ReadError {
         /// The file.
         path: PathBuf,
     },
-}
-
-/// Which rows a read looks at, and in which order.
-#[derive(Debug, Clone, Copy)]
-enum Range {
-    /// After the first, up to the second; oldest first.
-    Up(Sequence, Sequence),
-    /// Before; newest first.
-    Down(Sequence),
-}
-
-/// What a read has found, within its limit.
-#[derive(Debug)]
-struct Found {
-    rows: Vec<Row>,
-    bytes: usize,
-    limit: ReadLimit,
 }
 
 // === impl Reader ===
@@ -324,90 +304,8 @@ impl Filter {
     }
 }
 
-// === impl Found ===
-
-impl Found {
-    fn new(limit: ReadLimit) -> Self {
-        Self {
-            rows: Vec::new(),
-            bytes: 0,
-            limit,
-        }
-    }
-
-    /// Takes a row, or ends the read when there is no room for it.
-    fn take(&mut self, bytes: usize, row: impl FnOnce() -> Row) -> ControlFlow<()> {
-        let room = self.rows.len() < self.limit.events && self.bytes + bytes <= self.limit.bytes;
-        if !room && !self.rows.is_empty() {
-            return ControlFlow::Break(());
-        }
-        self.bytes += bytes;
-        self.rows.push(row());
-        ControlFlow::Continue(())
-    }
-}
-
-/// Looks at rows until told to stop; `true` when there was no further row.
-fn scan(
-    connection: &Connection,
-    range: Range,
-    mut look: impl FnMut(&Record<'_>) -> ControlFlow<()>,
-) -> rusqlite::Result<bool> {
-    let (sql, bounds) = match range {
-        Range::Up(after, through) => (
-            format!(
-                "SELECT {RECORD_COLUMNS} FROM events WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence"
-            ),
-            [stored(after), stored(through)],
-        ),
-        Range::Down(before) => (
-            format!(
-                "SELECT {RECORD_COLUMNS} FROM events WHERE sequence < ?1 AND sequence > ?2 ORDER BY sequence DESC"
-            ),
-            [stored(before), 0],
-        ),
-    };
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(bounds)?;
-    while let Some(row) = rows.next()? {
-        if look(&Record::read(row)?).is_break() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn get(connection: &Connection, sequence: Sequence) -> rusqlite::Result<Option<Row>> {
-    let sql = format!("SELECT {RECORD_COLUMNS} FROM events WHERE sequence = ?1");
-    connection
-        .prepare_cached(&sql)?
-        .query_row([stored(sequence)], |row| Ok(Record::read(row)?.decode()))
-        .optional()
-}
-
-/// The first undamaged row and its time.
-fn next_whole(connection: &Connection, range: Range) -> rusqlite::Result<Option<(Sequence, u64)>> {
-    let mut whole = None;
-    scan(connection, range, |record| {
-        whole = record
-            .proof()
-            .and(record.journaled_ms())
-            .map(|journaled_ms| (record.sequence, journaled_ms));
-        match whole {
-            Some(_) => ControlFlow::Break(()),
-            None => ControlFlow::Continue(()),
-        }
-    })?;
-    Ok(whole)
-}
-
 /// Whether a row was journaled at or after a time; never, when there is no time.
 fn is_at_or_after(record: &Record<'_>, time_ms: Option<u64>) -> bool {
     let journaled_ms = record.journaled_ms().unwrap_or_default();
     time_ms.is_some_and(|time_ms| journaled_ms >= time_ms)
-}
-
-/// A sequence as SQLite keeps it; those beyond its numbers are never given.
-fn stored(sequence: Sequence) -> i64 {
-    i64::try_from(sequence).unwrap_or(i64::MAX)
 }

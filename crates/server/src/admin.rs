@@ -31,7 +31,7 @@ use secrecy::SecretString;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use self::{blocking::Blocking, cursor::Cursor, events::Finder, front::Front, page::PageApi};
+use self::{blocking::Blocking, events::Finder, front::Front, page::PageApi};
 use crate::{ingest::Ingest, metrics::Metrics, openapi, readiness::Readiness};
 
 pub use self::event::{
@@ -125,18 +125,5 @@ impl Shared {
             state: self.parts.state.clone(),
             dispatcher: self.parts.dispatcher.clone(),
         }
-    }
-
-    /// A cursor of a list of this log.
-    fn page_cursor(&self, text: &str) -> Result<Cursor, Problem> {
-        let cursor: Cursor = text
-            .parse()
-            .map_err(|error: cursor::CursorError| Problem::bad_request(error.to_string()))?;
-        if cursor.log_id == self.parts.head.borrow().log_id {
-            return Ok(cursor);
-        }
-        Err(Problem::bad_request(
-            "the cursor is of another journal, perhaps of the one before a restore; start again without it",
-        ))
     }
 }

@@ -45,6 +45,7 @@ use self::{
     failure::{Failure, Verdict},
     output::Output,
 };
+use crate::run::{Durability, serve};
 
 pub use self::welcome::{Invocation, welcome};
 
@@ -82,10 +83,18 @@ fn run<L: List>(
     output: &mut Output<'_>,
 ) -> Result<ExitCode, Failure> {
     let loader = Loader::new(arguments.config, environment()?);
-    let verdict = match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => {
+    let command = arguments
+        .command
+        .unwrap_or(Command::Serve { unsynced: false });
+    let verdict = match command {
+        Command::Serve { unsynced } => {
             let (file, environment) = loader.into_parts();
-            return Ok(crate::run::serve(file.as_deref(), environment, callbacks));
+            let durability = if unsynced {
+                Durability::Unsynced
+            } else {
+                Durability::Synced
+            };
+            return Ok(serve(file.as_deref(), environment, callbacks, durability));
         }
         Command::Config { action } => configuration::run(action, &loader, output)?,
         Command::Commands => catalogue::run(&dispatcher(callbacks)?, output)?,

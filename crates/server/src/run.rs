@@ -17,7 +17,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use gateway_core::{Callbacks, List};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Checked, Config, Problems};
@@ -42,6 +42,20 @@ pub struct Control {
     pub shutdown: CancellationToken,
     /// Reload: the configuration as it is now, checked, or what is wrong with it.
     pub reload: mpsc::Receiver<Result<Checked, Problems>>,
+    /// Told once everything is open and served.
+    pub started: oneshot::Sender<()>,
+    /// Whether acks mean something.
+    pub durability: Durability,
+}
+
+/// Whether the journal is synced before an ack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// As promised.
+    Synced,
+    /// Never: only for the test of power cuts, which must see events lost.
+    #[doc(hidden)]
+    Unsynced,
 }
 
 /// How often gauges are read that nobody sets when they change.
@@ -76,9 +90,11 @@ pub async fn run<L: List>(
     listeners: Listeners,
     mut control: Control,
 ) -> anyhow::Result<()> {
-    let mut service = Service::start(&checked, callbacks, &listeners)?;
+    let mut service = Service::start(&checked, callbacks, &listeners, control.durability)?;
     // The threads have clones: with one more open here, the system would take connections that nobody serves any more.
     drop(listeners);
+    // Whoever started the run may not want to know.
+    control.started.send(()).ok();
     let mut gauges = tokio::time::interval(GAUGES_EVERY);
     let is_follower_dead = loop {
         tokio::select! {

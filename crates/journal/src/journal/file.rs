@@ -197,3 +197,32 @@ fn is_blank(connection: &Connection) -> rusqlite::Result<bool> {
         AND (SELECT user_version FROM pragma_user_version()) = 0";
     connection.query_row(sql, [], |row| row.get(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appends_are_synced_and_deletions_are_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(LOG);
+        let identity = Identity {
+            log_id: Uuid::nil(),
+            high_water: 0,
+            clock_ms: 0,
+            restored: false,
+        };
+        create(&path, &identity).unwrap();
+        for (purpose, expected) in [
+            (Purpose::Append, 2),
+            (Purpose::Trim, 1),
+            (Purpose::Unsynced, 0),
+        ] {
+            let connection = connect(&path, purpose).unwrap();
+            let synchronous: i64 = connection
+                .pragma_query_value(None, "synchronous", |row| row.get(0))
+                .unwrap();
+            assert_eq!(synchronous, expected, "{purpose:?}");
+        }
+    }
+}

@@ -47,6 +47,8 @@ pub(super) struct Writer {
     unknown: Option<Unknown>,
     retry_at: Instant,
     trim_at: Instant,
+    /// Said in the log already.
+    cannot_trim: bool,
     /// Held until the thread ends.
     lock: File,
 }
@@ -105,6 +107,7 @@ impl Writer {
             unknown: None,
             retry_at: Instant::now(),
             trim_at: Instant::now(),
+            cannot_trim: false,
             lock,
         }
     }

@@ -118,10 +118,12 @@ impl Api {
         cursor: Query<Option<String>>,
     ) -> Result<Reply<EventList>, Problem> {
         let head = *self.0.parts.head.borrow();
-        let before = match cursor.0 {
-            Some(text) => Some(self.0.page_cursor(&text)?.sequence),
-            None => None,
-        };
+        let before = cursor
+            .0
+            .map(|text| Cursor::parse_of(head.log_id, &text))
+            .transpose()
+            .map_err(|error| Problem::bad_request(error.to_string()))?
+            .map(|cursor| cursor.sequence);
         let selection = Selection {
             filter: Filter {
                 app: app.0,

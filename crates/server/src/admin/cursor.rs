@@ -18,12 +18,36 @@ pub(crate) struct Cursor {
     pub(crate) sequence: Sequence,
 }
 
-/// A text that no cursor looks like.
+/// A text that is no place in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the cursor is not one of this API's; use `next` or an event's id of the stream as it was given"
-)]
-pub(crate) struct CursorError;
+pub(crate) enum CursorError {
+    /// No cursor looks like it.
+    #[error(
+        "the cursor is not one of this API's; use `next` of a list, or an `id` of the stream, as it was given"
+    )]
+    Malformed,
+    /// A cursor, but of another log.
+    #[error(
+        "the cursor is of another journal, perhaps of the one before a restore; start again without it"
+    )]
+    OtherLog,
+}
+
+impl Cursor {
+    /// Reads a cursor that must be of the log `log_id`.
+    ///
+    /// # Errors
+    ///
+    /// When it is none, or of another log.
+    pub(crate) fn parse_of(log_id: Uuid, text: &str) -> Result<Self, CursorError> {
+        let cursor: Self = text.parse()?;
+        if cursor.log_id == log_id {
+            Ok(cursor)
+        } else {
+            Err(CursorError::OtherLog)
+        }
+    }
+}
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,9 +64,13 @@ impl FromStr for Cursor {
     type Err = CursorError;
 
     fn from_str(text: &str) -> Result<Self, CursorError> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError)?;
-        let (log_id, sequence) = bytes.split_first_chunk::<16>().ok_or(CursorError)?;
-        let sequence: [u8; 8] = sequence.try_into().map_err(|_| CursorError)?;
+        let bytes = URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_| CursorError::Malformed)?;
+        let (log_id, sequence) = bytes
+            .split_first_chunk::<16>()
+            .ok_or(CursorError::Malformed)?;
+        let sequence: [u8; 8] = sequence.try_into().map_err(|_| CursorError::Malformed)?;
         Ok(Self {
             log_id: Uuid::from_bytes(*log_id),
             sequence: Sequence::from_be_bytes(sequence),
@@ -80,7 +108,28 @@ mod tests {
         }
         .to_string();
         for length in 0..text.len() {
-            assert_eq!(text[..length].parse::<Cursor>(), Err(CursorError));
+            assert_eq!(
+                text[..length].parse::<Cursor>(),
+                Err(CursorError::Malformed)
+            );
         }
+    }
+
+    #[test]
+    fn a_cursor_of_another_log_is_told_apart() {
+        let cursor = Cursor {
+            log_id: Uuid::from_u128(5),
+            sequence: 7,
+        };
+        let text = cursor.to_string();
+        assert_eq!(Cursor::parse_of(cursor.log_id, &text), Ok(cursor));
+        assert_eq!(
+            Cursor::parse_of(Uuid::from_u128(6), &text),
+            Err(CursorError::OtherLog)
+        );
+        assert_eq!(
+            Cursor::parse_of(cursor.log_id, "next"),
+            Err(CursorError::Malformed)
+        );
     }
 }

@@ -26,9 +26,8 @@ const PAGE: &str = include_str!("page/page.html");
 /// Starts Swagger UI.
 const SCRIPT: &str = include_str!("page/page.js");
 
-/// Our own files, requests to ourselves, and the images within Swagger UI's style sheet; styles also inline, since
-/// Swagger UI sets some.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Our own files, requests to ourselves, and the images within Swagger UI's style sheet. Nothing inline.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const JSON: &str = "application/json";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";

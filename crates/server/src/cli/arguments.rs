@@ -27,7 +27,11 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run the gateway until SIGTERM
-    Serve,
+    Serve {
+        /// Ack before the sync, so that a test of power cuts has something to find
+        #[arg(long, hide = true)]
+        unsynced: bool,
+    },
     /// Check or show the configuration
     Config {
         #[command(subcommand)]

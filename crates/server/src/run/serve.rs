@@ -11,11 +11,12 @@ use anyhow::Context as _;
 use gateway_core::{Callbacks, List};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc,
+    sync::{mpsc, oneshot},
 };
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
-use super::{Control, Listeners, demo, logs, run};
+use super::{Control, Durability, Listeners, demo, logs, run};
 use crate::{
     cli,
     config::{self, Checked, Problems},
@@ -36,6 +37,7 @@ pub fn serve<L: List>(
     file: Option<&Path>,
     environment: Vec<(String, String)>,
     callbacks: Callbacks<L>,
+    durability: Durability,
 ) -> ExitCode {
     let source = Source {
         file: file.map(Path::to_owned),
@@ -48,7 +50,7 @@ pub fn serve<L: List>(
             return CONFIGURATION.into();
         }
     };
-    match start(&source, checked, callbacks) {
+    match start(&source, checked, callbacks, durability) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -61,6 +63,7 @@ fn start<L: List>(
     source: &Source,
     checked: Checked,
     callbacks: Callbacks<L>,
+    durability: Durability,
 ) -> anyhow::Result<()> {
     logs::start(&checked.config.log).context("log.level")?;
     let checked = demo::add(checked)?;
@@ -72,31 +75,41 @@ fn start<L: List>(
         .context("failed to start a runtime")?;
     runtime.block_on(async {
         let (reloads, reload) = mpsc::channel(1);
+        let (started, is_started) = oneshot::channel();
         let shutdown = CancellationToken::new();
-        let hangup = signal(SignalKind::hangup()).context("failed to listen for signals")?;
-        let terminate = signal(SignalKind::terminate()).context("failed to listen for signals")?;
-        let interrupt = signal(SignalKind::interrupt()).context("failed to listen for signals")?;
-        let signals = async {
-            tokio::select! {
-                () = reload_on(hangup, source, reloads) => {}
-                () = first_of(terminate, interrupt) => shutdown.cancel(),
-            }
-            // Whatever ends first, the run goes on to its own end.
-            std::future::pending::<()>().await;
-        };
-        // Printed once the sockets are bound: whoever reads it can call.
-        std::io::stdout()
-            .write_all(format!("{welcome}\n").as_bytes())
-            .context("failed to print")?;
+        let listen = |kind| signal(kind).context("failed to listen for signals");
+        let hangup = listen(SignalKind::hangup())?;
+        let terminate = listen(SignalKind::terminate())?;
+        let interrupt = listen(SignalKind::interrupt())?;
         let control = Control {
             shutdown: shutdown.clone(),
             reload,
+            started,
+            durability,
+        };
+        let beside = async {
+            tokio::join!(
+                greet(is_started, &welcome),
+                reload_on(hangup, source, reloads),
+                stop_on(terminate, interrupt, shutdown),
+            );
+            // The run comes to its own end.
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             ran = run(checked, callbacks, listeners, control) => ran,
-            () = signals => unreachable!("it waits for ever"),
+            () = beside => unreachable!("it waits for ever"),
         }
     })
+}
+
+/// Says where things are, once they are there.
+async fn greet(is_started: oneshot::Receiver<()>, welcome: &str) {
+    if is_started.await.is_ok()
+        && let Err(error) = writeln!(std::io::stdout(), "{welcome}")
+    {
+        warn!(%error, "failed to print where the gateway listens");
+    }
 }
 
 /// Where things are, and a command to paste.
@@ -128,11 +141,12 @@ async fn reload_on(
     }
 }
 
-async fn first_of(mut terminate: Signal, mut interrupt: Signal) {
+async fn stop_on(mut terminate: Signal, mut interrupt: Signal, shutdown: CancellationToken) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+    shutdown.cancel();
 }
 
 impl Source {

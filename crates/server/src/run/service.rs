@@ -12,7 +12,7 @@ use poem::{Route, endpoint::make_sync};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
-use super::{Listeners, port::Port, reload::Reloadable};
+use super::{Durability, Listeners, port::Port, reload::Reloadable};
 use crate::{
     admin,
     config::{Checked, Config, Problems, ShutdownConfig},
@@ -56,11 +56,16 @@ impl Service {
         checked: &Checked,
         callbacks: Callbacks<L>,
         listeners: &Listeners,
+        durability: Durability,
     ) -> anyhow::Result<Self> {
         let config = &checked.config;
         let dispatcher = Dispatcher::new(callbacks)?;
         let metrics = Arc::new(Metrics::new(&dispatcher));
-        let journal = Arc::new(Journal::open(&config.journal, metrics.observer())?);
+        let open = match durability {
+            Durability::Synced => Journal::open,
+            Durability::Unsynced => Journal::open_unsynced,
+        };
+        let journal = Arc::new(open(&config.journal, metrics.observer())?);
         let log_id = journal.head().borrow().log_id;
         let index = Index::open(&config.journal.path, log_id, &fingerprint(&dispatcher))?;
         let index = Arc::new(index);

@@ -62,6 +62,7 @@ impl Writer {
             .and_then(|step| Ok((step, store.bytes()?)));
         match step {
             Ok((step, bytes)) => {
+                self.cannot_trim = false;
                 self.shared.log_bytes.store(bytes, Ordering::Relaxed);
                 if step.events > 0 {
                     self.shared.observer.trimmed(step.events);
@@ -79,9 +80,11 @@ impl Writer {
     fn trim_failed(&mut self, error: &rusqlite::Error) {
         self.trim_at = Instant::now() + EVERY;
         if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) {
-            // Reopening does not mend old pages, and the log's end is sound: only its growth is not bounded any more.
+            // Reopening does not mend old pages, and the log's end is sound: it only can't give up space any more.
             let path = self.settings.options.path.display();
-            warn!(%path, %error, "old events can't be deleted: run `journal check`, restore a backup");
+            if !std::mem::replace(&mut self.cannot_trim, true) {
+                warn!(%path, %error, "old events can't be deleted: run `journal check`, restore a backup");
+            }
             if self.is_over() {
                 self.stop_over_limit();
             }

@@ -1,0 +1,113 @@
+//! Walking over rows in one direction, and collecting them within a limit.
+
+use std::ops::ControlFlow;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::ReadLimit;
+use crate::{
+    Row, Sequence,
+    event::{RECORD_COLUMNS, Record},
+};
+
+/// Which rows a read looks at, and in which order.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Range {
+    /// After the first, up to the second; oldest first.
+    Up(Sequence, Sequence),
+    /// Before; newest first.
+    Down(Sequence),
+}
+
+/// What a read has found, within its limit.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) rows: Vec<Row>,
+    bytes: usize,
+    limit: ReadLimit,
+}
+
+// === impl Found ===
+
+impl Found {
+    pub(super) fn new(limit: ReadLimit) -> Self {
+        Self {
+            rows: Vec::new(),
+            bytes: 0,
+            limit,
+        }
+    }
+
+    /// Takes a row, or ends the read when there is no room for it.
+    pub(super) fn take(&mut self, bytes: usize, row: impl FnOnce() -> Row) -> ControlFlow<()> {
+        let room = self.rows.len() < self.limit.events && self.bytes + bytes <= self.limit.bytes;
+        if !room && !self.rows.is_empty() {
+            return ControlFlow::Break(());
+        }
+        self.bytes += bytes;
+        self.rows.push(row());
+        ControlFlow::Continue(())
+    }
+}
+
+/// Looks at rows until told to stop; `true` when there was no further row.
+pub(super) fn scan(
+    connection: &Connection,
+    range: Range,
+    mut look: impl FnMut(&Record<'_>) -> ControlFlow<()>,
+) -> rusqlite::Result<bool> {
+    let (sql, bounds) = match range {
+        Range::Up(after, through) => (
+            format!(
+                "SELECT {RECORD_COLUMNS} FROM events WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence"
+            ),
+            [stored(after), stored(through)],
+        ),
+        Range::Down(before) => (
+            format!(
+                "SELECT {RECORD_COLUMNS} FROM events WHERE sequence < ?1 AND sequence > ?2 ORDER BY sequence DESC"
+            ),
+            [stored(before), 0],
+        ),
+    };
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(bounds)?;
+    while let Some(row) = rows.next()? {
+        if look(&Record::read(row)?).is_break() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+pub(super) fn get(connection: &Connection, sequence: Sequence) -> rusqlite::Result<Option<Row>> {
+    let sql = format!("SELECT {RECORD_COLUMNS} FROM events WHERE sequence = ?1");
+    connection
+        .prepare_cached(&sql)?
+        .query_row([stored(sequence)], |row| Ok(Record::read(row)?.decode()))
+        .optional()
+}
+
+/// The first undamaged row and its time.
+pub(super) fn next_whole(
+    connection: &Connection,
+    range: Range,
+) -> rusqlite::Result<Option<(Sequence, u64)>> {
+    let mut whole = None;
+    scan(connection, range, |record| {
+        whole = record
+            .proof()
+            .and(record.journaled_ms())
+            .map(|journaled_ms| (record.sequence, journaled_ms));
+        match whole {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        }
+    })?;
+    Ok(whole)
+}
+
+/// A sequence as SQLite keeps it; those beyond its numbers are never given.
+pub(super) fn stored(sequence: Sequence) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,107 @@
+// The browser's part of `page`: node page.cjs URL CHROMIUM SCREENSHOT
+
+const assert = require("node:assert/strict");
+const { chromium } = require("playwright-core");
+
+const [url, executablePath, screenshot] = process.argv.slice(2);
+
+// Longer than anything here takes.
+const patience = 30_000;
+
+async function ready() {
+  const end = Date.now() + patience;
+  for (;;) {
+    const response = await fetch(`${url}/readyz`).catch(() => null);
+    if (response?.ok) return;
+    assert(Date.now() < end, `the gateway at ${url} is not ready`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+// An operation's block on the page, unfolded.
+async function unfold(page, { path, method }) {
+  const block = page.locator(`.opblock-${method}`, { has: page.locator(`[data-path="${path}"]`) });
+  await block.locator(".opblock-summary-control").click();
+  await block.locator(".opblock-body .responses-wrapper").waitFor();
+  return block;
+}
+
+// Executes a command as a person would, and reads its ack from the page.
+async function execute(page, { command, phase }) {
+  const block = await unfold(page, { path: `/v1/simulate/${command}`, method: "post" });
+  await block.getByRole("button", { name: "Try it out" }).click();
+  const answered = page.waitForResponse((response) => response.request().method() === "POST");
+  await block.getByRole("button", { name: "Execute" }).click();
+  const answer = await answered;
+  const live = block.locator(".live-responses-table").first();
+  await live.waitFor();
+  assert.match(await live.locator("tbody .response-col_status").first().innerText(), /^200/);
+  const shown = await live.locator("tbody .response-col_description").first().innerText();
+  const ack = await answer.json();
+  assert.equal(ack.ActionStatus, "OK", command);
+  assert(shown.includes('"ActionStatus": "OK"'), `the ack of ${command} is on the page: ${shown}`);
+  assert(phase === "before" || answer.headers()["x-event-id"], `the event of ${command} has an id`);
+  console.log(`executed ${command}: ${JSON.stringify(ack)}`);
+  await block.locator(".opblock-summary-control").click();
+}
+
+async function main() {
+  await ready();
+  const document = await (await fetch(`${url}/openapi.json`)).json();
+  const commands = (await (await fetch(`${url}/v1/commands`)).json()).data;
+  assert(commands.length > 0, "commands are installed");
+
+  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  try {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 1600 } });
+    page.setDefaultTimeout(patience);
+    const [elsewhere, complaints] = [[], []];
+    page.on("request", (request) => {
+      const target = new URL(request.url());
+      if (target.protocol !== "data:" && target.protocol !== "blob:" && target.origin !== new URL(url).origin) {
+        elsewhere.push(request.url());
+      }
+    });
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => complaints.push(String(error)));
+
+    await page.goto(`${url}/`);
+    await page.locator(".opblock").first().waitFor();
+    assert.equal(new URL(page.url()).pathname, "/docs");
+
+    for (const command of commands) await execute(page, command);
+
+    const onlyRead = Object.entries(document.paths).flatMap(([path, item]) =>
+      Object.entries(item)
+        .filter(([, operation]) => operation["x-executable"] === false)
+        .map(([method, { operationId }]) => ({ path, method, operationId })),
+    );
+    assert(onlyRead.some(({ operationId }) => operationId === "callback"));
+    for (const operation of onlyRead) {
+      const block = await unfold(page, operation);
+      for (const name of ["Try it out", "Execute"]) {
+        const buttons = await block.getByRole("button", { name }).count();
+        assert.equal(buttons, 0, `${operation.operationId} has no "${name}"`);
+      }
+      console.log(`${operation.operationId} is only to be read`);
+    }
+    await page.screenshot({ path: screenshot, fullPage: true });
+
+    const events = (await (await fetch(`${url}/v1/events?limit=500`)).json()).data;
+    for (const { command } of commands) {
+      assert(events.some((event) => event.command === command && event.simulated), `${command} is in the journal`);
+    }
+    assert.deepEqual(elsewhere, [], "nothing is asked of another host");
+    assert.deepEqual(complaints, [], "the console is silent");
+    console.log(`${commands.length} command(s) executed, no other host, a silent console`);
+  } finally {
+    await browser.close();
+  }
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
