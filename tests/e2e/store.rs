@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::harness::{FRIEND_DELETE, Setup, friend_delete};
+use super::harness::{ACK, FRIEND_DELETE, Setup, eventually, friend_delete};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -158,4 +158,68 @@ fn what_is_derived_from_the_log_may_be_lost() {
     assert_eq!(gateway.events("account=alice").len(), 30);
     gateway.acked(FRIEND_DELETE, friend_delete("alice", "goes on"));
     gateway.reaches("gateway_handler_outcomes_total", &[("outcome", "ok")], 1);
+}
+
+/// A body of some size.
+fn large(id: &str) -> String {
+    format!("{{\"id\":\"{id}\",\"filler\":\"{}\"}}", "x".repeat(20_000))
+}
+
+#[test]
+fn a_full_journal_acks_nothing_more_and_answers_before_callbacks() {
+    let setup = Setup::faulty().variable("GATEWAY_JOURNAL__BYTES_MAX", "2 MiB");
+    let gateway = setup.start();
+    let mut acked = Vec::new();
+    // What is not handled is never deleted, so that there is no room to be made.
+    let refused = eventually("the journal is full", || {
+        let body = large(&format!("b{}", acked.len()));
+        let answer = gateway.call("Faulty.Block", &body);
+        if answer.status == 200 {
+            acked.push(body);
+        }
+        (answer.status != 200).then_some(answer)
+    });
+    assert_eq!(refused.status, 503);
+    assert!(
+        refused.text().contains("journal not writable"),
+        "{}",
+        refused.text()
+    );
+    let why = gateway.get("/readyz");
+    assert_eq!(why.status, 503);
+    assert!(why.text().contains("full"), "{}", why.text());
+
+    let answer = gateway.call("Faulty.Ask", "{\"id\":\"a\",\"act\":\"allow\"}");
+    assert_eq!((answer.status, answer.text().as_str()), (200, ACK));
+    let ok = [("command", "Faulty.Ask"), ("outcome", "ok")];
+    assert_eq!(gateway.metric("gateway_callbacks_total", &ok), 1);
+    assert!(!acked.is_empty());
+    assert_eq!(gateway.texts("command=Faulty.Block"), acked);
+}
+
+#[test]
+fn handled_events_make_room_and_whoever_missed_them_is_told() {
+    let setup = Setup::faulty().variable("GATEWAY_JOURNAL__BYTES_MAX", "2 MiB");
+    let gateway = setup.start();
+    let stream = gateway.stream("", None);
+    stream.message();
+    gateway.acked("Faulty.Note", large("first"));
+    let (first, place) = stream.next();
+    drop(stream);
+    let mut number = 0;
+    eventually("old events are deleted", || {
+        number += 1;
+        // Deleting may be a moment behind.
+        gateway.call("Faulty.Note", large(&format!("n{number}")));
+        (gateway.metric("gateway_journal_trimmed_total", &[]) > 1).then_some(())
+    });
+    eventually("it is ready", || {
+        (gateway.get("/readyz").status == 200).then_some(())
+    });
+    assert_eq!(gateway.get(&format!("/v1/events/{}", first.id)).status, 404);
+    let stream = gateway.stream("", Some(&place));
+    let gap = stream.news().unwrap();
+    assert_eq!(gap.event, "gap");
+    assert!(gap.data.contains("trimmed"), "{}", gap.data);
+    assert!(stream.next().0.sequence > first.sequence + 1);
 }
