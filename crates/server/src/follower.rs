@@ -366,7 +366,12 @@ impl Follower {
 
     /// Starts the attempts that are due; each is counted on disk before it starts.
     fn retry(&mut self) -> Result<(), StepError> {
-        let due = self.parts.state.due(clock::now_ms(), READ.events)?;
+        let mut due = self.parts.state.due(clock::now_ms(), READ.events)?;
+        if !due.is_empty() && self.lanes.iter().any(Lane::is_unsaved) {
+            // Attempts that have finished since the last save are due on disk, still.
+            self.save()?;
+            due = self.parts.state.due(clock::now_ms(), READ.events)?;
+        }
         let mut started = Vec::new();
         for mut outcome in due {
             let lane = self
@@ -397,10 +402,10 @@ impl Follower {
         self.saved = Instant::now();
         let mut outcomes = Vec::new();
         let mut done = Vec::new();
-        for lane in &mut self.lanes {
-            outcomes.append(&mut lane.outcomes);
+        for lane in &self.lanes {
+            outcomes.extend(lane.outcomes.iter().cloned());
             let command = lane.command();
-            done.extend(lane.done.drain(..).map(|sequence| (sequence, command)));
+            done.extend(lane.done.iter().map(|sequence| (*sequence, command)));
         }
         let cursors: Vec<(&str, Sequence)> = self
             .lanes
@@ -408,6 +413,11 @@ impl Follower {
             .map(|lane| (lane.command(), lane.cursor()))
             .collect();
         self.parts.state.save(&cursors, &outcomes, &done)?;
+        // Not before: what could not be saved is tried again, or its events would pass for done.
+        for lane in &mut self.lanes {
+            lane.outcomes.clear();
+            lane.done.clear();
+        }
         self.report_outcomes()?;
         let handled = cursors.iter().map(|(_, cursor)| *cursor).min();
         let handled = handled.unwrap_or(self.position);

@@ -91,6 +91,8 @@ pub async fn run<L: List>(
     mut control: Control,
 ) -> anyhow::Result<()> {
     let mut service = Service::start(&checked, callbacks, &listeners, control.durability)?;
+    // The threads have clones: with one more open here, the system would take connections that nobody serves any more.
+    drop(listeners);
     // Whoever started the run may not want to know.
     control.started.send(()).ok();
     let mut gauges = tokio::time::interval(GAUGES_EVERY);

@@ -115,6 +115,11 @@ impl Lane {
         !self.running.is_empty() || !self.retrying.is_empty()
     }
 
+    /// Whether attempts have finished that the state does not know of.
+    pub(super) fn is_unsaved(&self) -> bool {
+        !self.outcomes.is_empty() || !self.done.is_empty()
+    }
+
     /// Lets the live reading feed the lane if it has taken everything up to `position`.
     pub(super) fn attach_at(&mut self, position: Sequence) {
         self.is_attached = self.read >= position;
