@@ -200,31 +200,32 @@ impl State {
         })
     }
 
-    /// Parked outcomes that are due at `now_ms`, the longest due first, `limit` at most.
+    /// Parked outcomes of a command that are due at `now_ms`, the longest due first, `limit` at most.
     ///
     /// # Errors
     ///
     /// [`StateError::Read`].
-    pub fn due(&self, now_ms: u64, limit: usize) -> Result<Vec<Outcome>, StateError> {
-        self.read(|connection| row::due(connection, now_ms, limit))
+    pub fn due(
+        &self,
+        command: &str,
+        now_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<Outcome>, StateError> {
+        self.read(|connection| row::due(connection, command, now_ms, limit))
     }
 
-    /// When the next parked outcome is due.
+    /// The oldest event that is still parked for a command: it must not be trimmed.
     ///
     /// # Errors
     ///
     /// [`StateError::Read`].
-    pub fn next_due(&self) -> Result<Option<u64>, StateError> {
-        self.lowest(row::NEXT_DUE)
-    }
-
-    /// The oldest event that is still parked: it must not be trimmed.
-    ///
-    /// # Errors
-    ///
-    /// [`StateError::Read`].
-    pub fn oldest_parked(&self) -> Result<Option<Sequence>, StateError> {
-        self.lowest(row::OLDEST_PARKED)
+    pub fn oldest_parked(&self, command: &str) -> Result<Option<Sequence>, StateError> {
+        self.read(|connection| {
+            let oldest: Option<i64> = connection
+                .prepare_cached(row::OLDEST_PARKED)?
+                .query_row([command], |row| row.get(0))?;
+            Ok(oldest.map(restored))
+        })
     }
 
     /// How many are parked and dead, by command: for the metrics. Counted on writing, so as cheap with a million. What
@@ -242,6 +243,17 @@ impl State {
                 })?
                 .collect()
         })
+    }
+
+    /// Syncs what was saved: it survives a power cut from here on. Blocks on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Write`].
+    pub fn sync(&self) -> Result<(), StateError> {
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let synced = self.connection.query_row(checkpoint, [], |_| Ok(()));
+        synced.map_err(|error| self.write_error(error))
     }
 
     /// Forgets dead outcomes of events up to `through`, which the log no longer has.
@@ -266,15 +278,6 @@ impl State {
         }
     }
 
-    fn lowest(&self, select: &str) -> Result<Option<u64>, StateError> {
-        self.read(|connection| {
-            let lowest: Option<i64> = connection
-                .prepare_cached(select)?
-                .query_row([], |row| row.get(0))?;
-            Ok(lowest.map(restored))
-        })
-    }
-
     fn read<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -290,10 +293,14 @@ impl State {
             write(&transaction)?;
             transaction.commit()
         });
-        written.map_err(|error| StateError::Write {
+        written.map_err(|error| self.write_error(error))
+    }
+
+    fn write_error(&self, error: rusqlite::Error) -> StateError {
+        StateError::Write {
             path: self.path.to_path_buf(),
             source: error.into(),
-        })
+        }
     }
 }
 

@@ -127,8 +127,9 @@ impl Follower {
     /// When the state can't be read or written, or no thread can be had.
     pub fn start(parts: Parts, grace: Duration) -> Result<Running, StartError> {
         let mut follower = Self::new(parts, grace)?;
-        // From the first ack on, a crash must find a cursor for each command.
+        // From the first ack on, a crash or a power cut must find a cursor for each command.
         follower.save()?;
+        follower.parts.state.sync()?;
         // Nobody may read 0 before the first step.
         follower.report_lag();
         let stop = follower.stop.clone();
@@ -366,28 +367,21 @@ impl Follower {
 
     /// Starts the attempts that are due; each is counted on disk before it starts.
     fn retry(&mut self) -> Result<(), StepError> {
-        let mut due = self.parts.state.due(clock::now_ms(), READ.events)?;
-        if !due.is_empty() && self.lanes.iter().any(Lane::is_unsaved) {
+        if self.lanes.iter().any(Lane::is_unsaved) {
             // Attempts that have finished since the last save are due on disk, still.
             self.save()?;
-            due = self.parts.state.due(clock::now_ms(), READ.events)?;
         }
         let mut started = Vec::new();
-        for mut outcome in due {
-            let lane = self
-                .lanes
-                .iter_mut()
-                .find(|lane| lane.command() == outcome.command);
-            let Some(lane) = lane.filter(|lane| lane.can_retry(outcome.sequence)) else {
-                continue;
-            };
-            outcome.attempts += 1;
-            match self.reader.get(outcome.sequence)? {
-                Some(Row::Event(event)) => {
-                    started.push(outcome.clone());
-                    lane.retry(event, outcome);
+        for lane in &mut self.lanes {
+            let (state, now) = (&self.parts.state, clock::now_ms());
+            for outcome in state.due(lane.command(), now, lane.room())? {
+                if !lane.can_retry(outcome.sequence) {
+                    continue;
                 }
-                Some(Row::Damaged(_)) | None => lane.give_up(outcome),
+                match self.reader.get(outcome.sequence)? {
+                    Some(Row::Event(event)) => started.push(lane.retry(event, outcome)),
+                    Some(Row::Damaged(_)) | None => lane.give_up(outcome),
+                }
             }
         }
         if !started.is_empty() {
@@ -421,8 +415,11 @@ impl Follower {
         self.report_outcomes()?;
         let handled = cursors.iter().map(|(_, cursor)| *cursor).min();
         let handled = handled.unwrap_or(self.position);
-        let parked = self.parts.state.oldest_parked()?;
-        let through = parked.map_or(handled, |oldest| handled.min(oldest.saturating_sub(1)));
+        let mut through = handled;
+        for lane in &self.lanes {
+            let parked = self.parts.state.oldest_parked(lane.command())?;
+            through = parked.map_or(through, |oldest| through.min(oldest.saturating_sub(1)));
+        }
         self.parts.journal.release(through);
         Ok(())
     }

@@ -53,8 +53,8 @@ const SCHEMA: &str = "
         since_ms INTEGER NOT NULL,
         PRIMARY KEY (sequence, command)
     ) WITHOUT ROWID;
-    CREATE INDEX outcomes_due ON outcomes (due_ms) WHERE status = 'parked';
-    CREATE INDEX outcomes_parked ON outcomes (sequence) WHERE status = 'parked';
+    CREATE INDEX outcomes_due ON outcomes (command, due_ms) WHERE status = 'parked';
+    CREATE INDEX outcomes_parked ON outcomes (command, sequence) WHERE status = 'parked';
     CREATE TABLE counts (
         command TEXT NOT NULL,
         status TEXT NOT NULL,

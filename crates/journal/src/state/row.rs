@@ -14,12 +14,11 @@ use crate::{
 /// Bytes of an error's text that are kept.
 const ERROR_BYTES_MAX: usize = 1_024;
 
-pub(super) const DUE: &str = "SELECT * FROM outcomes WHERE status = 'parked' AND due_ms <= ?1
-    ORDER BY due_ms, sequence, command LIMIT ?2";
+pub(super) const DUE: &str = "SELECT * FROM outcomes
+    WHERE status = 'parked' AND command = ?1 AND due_ms <= ?2 ORDER BY due_ms, sequence LIMIT ?3";
 
-pub(super) const NEXT_DUE: &str = "SELECT min(due_ms) FROM outcomes WHERE status = 'parked'";
-
-pub(super) const OLDEST_PARKED: &str = "SELECT min(sequence) FROM outcomes WHERE status = 'parked'";
+pub(super) const OLDEST_PARKED: &str =
+    "SELECT min(sequence) FROM outcomes WHERE status = 'parked' AND command = ?1";
 
 const STATUSES: [(Status, &str); 2] = [(Status::Parked, "parked"), (Status::Dead, "dead")];
 
@@ -56,15 +55,19 @@ pub(super) fn upsert(connection: &Connection, outcome: &Outcome) -> rusqlite::Re
     Ok(())
 }
 
-/// Parked outcomes that are due at `now_ms`, the longest due first; of several, the oldest event first.
+/// Parked outcomes of a command that are due at `now_ms`, the longest due first; of several, the oldest event first.
 pub(super) fn due(
     connection: &Connection,
+    command: &str,
     now_ms: u64,
     limit: usize,
 ) -> rusqlite::Result<Vec<Outcome>> {
     connection
         .prepare_cached(DUE)?
-        .query_map(params![stored(now_ms), stored(limit as u64)], outcome)?
+        .query_map(
+            params![command, stored(now_ms), stored(limit as u64)],
+            outcome,
+        )?
         .collect()
 }
 

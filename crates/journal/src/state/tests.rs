@@ -120,24 +120,24 @@ fn lists_what_is_due_the_longest_due_first() {
     ];
     state.save(&[], &outcomes, &[]).unwrap();
 
-    let due = |now, limit| -> Vec<_> {
-        let due = state.due(now, limit).unwrap();
+    let due = |command, now, limit| -> Vec<_> {
+        let due = state.due(command, now, limit).unwrap();
         due.iter().map(|outcome| outcome.sequence).collect()
     };
-    assert_eq!(due(300, 10), [2, 4, 3, 1]);
-    assert_eq!(due(300, 2), [2, 4]);
-    assert!(due(99, 10).is_empty());
-    assert_eq!(state.next_due().unwrap(), Some(100));
-    assert_eq!(state.oldest_parked().unwrap(), Some(1));
+    assert_eq!(due(REMOVED, 300, 10), [2, 1]);
+    assert_eq!(due(ADDED, 300, 10), [4, 3]);
+    assert_eq!(due(ADDED, 300, 1), [4]);
+    assert!(due(REMOVED, 99, 10).is_empty());
+    assert_eq!(state.oldest_parked(REMOVED).unwrap(), Some(1));
+    assert_eq!(state.oldest_parked(ADDED).unwrap(), Some(3));
 }
 
 #[test]
 fn knows_of_nothing_parked_in_an_empty_state() {
     let dir = tempfile::tempdir().unwrap();
     let state = open(&dir);
-    assert_eq!(state.next_due().unwrap(), None);
-    assert_eq!(state.oldest_parked().unwrap(), None);
-    assert!(state.due(u64::MAX, usize::MAX).unwrap().is_empty());
+    assert_eq!(state.oldest_parked(REMOVED).unwrap(), None);
+    assert!(state.due(REMOVED, u64::MAX, usize::MAX).unwrap().is_empty());
     assert!(state.counts().unwrap().is_empty());
 }
 
@@ -188,7 +188,7 @@ fn trim_spares_what_is_parked_or_newer() {
     assert_eq!(reader.outcome(1).unwrap(), None);
     assert!(reader.outcome(2).unwrap().is_some());
     assert!(reader.outcome(3).unwrap().is_some());
-    assert_eq!(state.oldest_parked().unwrap(), Some(2));
+    assert_eq!(state.oldest_parked(REMOVED).unwrap(), Some(2));
 }
 
 #[test]
@@ -364,7 +364,6 @@ fn what_the_follower_asks_every_second_reads_an_index() {
         );
     };
     check(row::DUE, "outcomes_due");
-    check(row::NEXT_DUE, "outcomes_due");
     check(row::OLDEST_PARKED, "outcomes_parked");
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Lane {
     /// First attempts that are not finished: their events' sizes. They hold the cursor.
     running: BTreeMap<Sequence, usize>,
     /// Later attempts that are not finished.
-    retrying: BTreeMap<Sequence, Outcome>,
+    retrying: BTreeMap<Sequence, Retry>,
     /// Among `running`: lost with an abandoned thread, to be read again.
     lost: Vec<Sequence>,
     /// Ready for the thread.
@@ -48,6 +48,14 @@ pub(super) struct Lane {
     pub(super) outcomes: Vec<Outcome>,
     /// Events whose later attempt succeeded: their outcomes are to be forgotten.
     pub(super) done: Vec<Sequence>,
+}
+
+/// A later attempt.
+#[derive(Debug)]
+struct Retry {
+    /// Its number; the first attempt was 1.
+    attempt: u32,
+    bytes: usize,
 }
 
 /// Events of a command in memory.
@@ -130,7 +138,7 @@ impl Lane {
         if !self.is_attached {
             return;
         }
-        if !self.has_room() {
+        if self.room() == 0 {
             self.is_attached = false;
             self.read = event.sequence - 1;
             return;
@@ -155,7 +163,7 @@ impl Lane {
             return Ok(false);
         }
         self.read_lost(reader)?;
-        if self.is_attached || !self.has_room() {
+        if self.is_attached || self.room() == 0 {
             return Ok(false);
         }
         let filter = Filter {
@@ -163,7 +171,7 @@ impl Lane {
             ..Filter::default()
         };
         let limit = ReadLimit {
-            events: EVENTS_MAX - self.in_flight(),
+            events: self.room(),
             bytes: self.bytes_max.saturating_sub(self.bytes),
         };
         let page = reader.after_matching(self.read, &filter, limit, SCAN_MAX)?;
@@ -208,20 +216,36 @@ impl Lane {
         self.gathered.push((event, work, 1));
     }
 
-    /// Whether a parked event may be tried now.
-    pub(super) fn can_retry(&self, sequence: Sequence) -> bool {
-        self.has_room() && !self.is_stalled() && !self.retrying.contains_key(&sequence)
+    /// How many events more may be taken.
+    pub(super) fn room(&self) -> usize {
+        let is_full = self.is_busy() && self.bytes >= self.bytes_max;
+        if is_full || self.is_stalled() {
+            0
+        } else {
+            EVENTS_MAX.saturating_sub(self.running.len() + self.retrying.len())
+        }
     }
 
-    /// Starts a later attempt; `outcome` counts it already.
-    pub(super) fn retry(&mut self, event: StoredEvent, outcome: Outcome) {
+    /// Whether a parked event may be tried now.
+    pub(super) fn can_retry(&self, sequence: Sequence) -> bool {
+        self.room() > 0 && !self.retrying.contains_key(&sequence)
+    }
+
+    /// Starts a later attempt; returns the outcome that counts it.
+    pub(super) fn retry(&mut self, event: StoredEvent, mut outcome: Outcome) -> Outcome {
+        outcome.attempts += 1;
+        let attempt = outcome.attempts;
         match self.installed.prepare(&event.body).work {
             Some(work) => {
-                self.gathered.push((event, work, outcome.attempts));
-                self.retrying.insert(outcome.sequence, outcome);
+                let bytes = event.body.len();
+                self.bytes += bytes;
+                self.retrying
+                    .insert(event.sequence, Retry { attempt, bytes });
+                self.gathered.push((event, work, attempt));
             }
             None => self.give_up_undecodable(event.sequence),
         }
+        outcome
     }
 
     /// The event of a parked outcome can't be read any more.
@@ -280,7 +304,7 @@ impl Lane {
             self.lost.push(sequence);
         } else {
             // It is still parked, and due.
-            self.retrying.remove(&sequence);
+            self.end(sequence);
         }
     }
 
@@ -298,18 +322,21 @@ impl Lane {
                 }
             }
             Err(failure) => {
-                let attempts = retried.map_or(1, |outcome| outcome.attempts);
+                let attempts = retried.unwrap_or(1);
                 self.fail(done.sequence, attempts, failure);
             }
         }
     }
 
-    /// Removes an attempt from those that run; returns the outcome that a later one had.
-    fn end(&mut self, sequence: Sequence) -> Option<Outcome> {
+    /// Removes an attempt from those that run; returns its number if it was a later one.
+    fn end(&mut self, sequence: Sequence) -> Option<u32> {
         if let Some(bytes) = self.running.remove(&sequence) {
             self.bytes -= bytes;
+            return None;
         }
-        self.retrying.remove(&sequence)
+        let retry = self.retrying.remove(&sequence)?;
+        self.bytes -= retry.bytes;
+        Some(retry.attempt)
     }
 
     fn fail(&mut self, sequence: Sequence, attempts: u32, failure: Failure) {
@@ -366,29 +393,29 @@ impl Lane {
             return;
         };
         self.generation += 1;
-        if let Some(culprit) = culprit {
-            let is_known =
-                self.running.contains_key(&culprit) || self.retrying.contains_key(&culprit);
-            let attempts = self.end(culprit).map_or(1, |outcome| outcome.attempts);
+        if let Some(culprit) = culprit.filter(|culprit| self.is_under_way(*culprit)) {
+            let attempts = self.end(culprit).unwrap_or(1);
             let failure = Failure {
                 reason: FailureReason::Timeout,
                 error: None,
             };
-            if is_known {
-                self.fail(culprit, attempts, failure);
-            }
+            self.fail(culprit, attempts, failure);
         }
         self.gathered.clear();
-        self.retrying.clear();
-        self.lost = self.running.keys().copied().collect();
+        self.lost.clear();
+        let under_way: Vec<Sequence> = self
+            .running
+            .keys()
+            .chain(self.retrying.keys())
+            .copied()
+            .collect();
+        for sequence in under_way {
+            self.lose(sequence);
+        }
     }
 
-    fn in_flight(&self) -> usize {
-        self.running.len() + self.retrying.len()
-    }
-
-    fn has_room(&self) -> bool {
-        self.in_flight() < EVENTS_MAX && (self.bytes < self.bytes_max || self.running.is_empty())
+    fn is_under_way(&self, sequence: Sequence) -> bool {
+        self.running.contains_key(&sequence) || self.retrying.contains_key(&sequence)
     }
 
     fn is_stalled(&self) -> bool {
