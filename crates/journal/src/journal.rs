@@ -34,7 +34,7 @@ use self::{appender::Runtimes, queue::Queue};
 use crate::{Config, Reader, Sequence, reader::Pool};
 
 pub use self::{
-    appender::{Appender, Completions},
+    appender::{Append, Appender, Completions},
     error::JournalError,
     maintenance::{CheckReport, backup, check},
 };
@@ -97,10 +97,6 @@ pub enum AppendError {
     #[error("the journal is closed")]
     Closed,
 }
-
-/// The writer ended.
-#[derive(Debug)]
-pub struct Closed;
 
 /// Sizes for the metrics, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -16,7 +16,7 @@ pub use config::Config;
 pub use event::{Row, StoredEvent};
 pub use index::{Found, Index, IndexError, IndexQuery, Key};
 pub use journal::{
-    AppendError, Appender, CheckReport, Closed, Completions, Head, Health, Journal, JournalError,
+    Append, AppendError, Appender, CheckReport, Completions, Head, Health, Journal, JournalError,
     Observer, Usage, backup, check,
 };
 pub use reader::{Filter, Page, ReadError, ReadLimit, Reader};

@@ -86,6 +86,10 @@ pub enum FailureReason {
 /// Handlers of after-commands get this long.
 const AFTER_TIME_LIMIT: Duration = Duration::from_secs(30);
 
+/// So much before its deadline a before-command's handler is given up, so that whoever asked finds its blocked thread
+/// abandoned and the next one finds a new thread.
+const BEFORE_MARGIN: Duration = Duration::from_millis(100);
+
 /// How many threads of one command may be blocked before no further one is started.
 const ABANDONED_MAX: usize = 4;
 
@@ -105,7 +109,7 @@ impl Handlers {
                 command: descriptor.command,
                 concurrency,
                 time_limit: match descriptor.phase {
-                    Phase::Before => deadline,
+                    Phase::Before => deadline.saturating_sub(BEFORE_MARGIN),
                     Phase::After => AFTER_TIME_LIMIT,
                 },
                 callers: Semaphore::new(concurrency),

@@ -13,7 +13,11 @@ mod simulate;
 mod tally;
 mod verdict;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use gateway_core::{Ack, Dispatcher, Envelope, EventId, Installed, Peer, Phase, Query, Refusal};
@@ -23,7 +27,7 @@ use poem::{Endpoint, Request, Response, endpoint::make_sync, http::Method};
 use crate::{
     handlers::Handlers,
     listener::Arrival,
-    metrics::{Metrics, Outcome},
+    metrics::{AppMetrics, Metrics, Outcome},
 };
 
 pub use live::Live;
@@ -63,9 +67,16 @@ pub struct Shared {
     repeats: Repeats,
 }
 
+/// A genuine callback whose body has not been read.
+struct Admitted {
+    envelope: Box<Envelope>,
+    app: Arc<AppMetrics>,
+    first_byte: Instant,
+}
+
 /// A genuine callback with its body.
 struct Callback<'a> {
-    envelope: Envelope,
+    envelope: Box<Envelope>,
     body: Bytes,
     installed: Option<&'a Installed>,
     tally: Tally<'a>,
@@ -122,82 +133,81 @@ impl Ingest {
         })
     }
 
-    async fn receive(&self, request: Request) -> Result<Response, Refusal> {
-        if matches!(*request.method(), Method::GET | Method::HEAD) {
-            self.shared.metrics.probes.inc();
+    async fn receive(&self, mut request: Request) -> Result<Response, Refusal> {
+        let shared = &*self.shared;
+        let Some(admitted) = self.admit(&request)? else {
+            shared.metrics.probes.inc();
             return Ok(probed());
-        }
-        if *request.method() != Method::POST {
-            return Err(Refusal::Method);
-        }
-        let arrival = *request
-            .extensions()
-            .get::<Arrival>()
-            .expect("the listener says when and from whom each request came");
-        match self.let_in(request, arrival).await? {
-            None => {
-                self.shared.metrics.probes.inc();
-                Ok(probed())
-            }
-            Some((callback, _reserved)) => match self.answer(callback).await? {
-                Answer::Ack(ack, event) => Ok(acked(ack, event)),
-                Answer::Late => std::future::pending().await,
-            },
+        };
+        let body = request.take_body();
+        let announced = body::announced_length(request.headers());
+        // Thousands may wait for the disk: they do so without their heads.
+        drop(request);
+        let Admitted {
+            envelope,
+            app,
+            first_byte,
+        } = admitted;
+        let deadline = first_byte + shared.deadline;
+        let (body, _reserved) = shared
+            .in_flight
+            .read(body, announced, shared.body_max, deadline)
+            .await?;
+        let installed = shared.dispatcher.get(&envelope.command);
+        let callback = Callback {
+            tally: Tally::new(&shared.metrics, app, installed, first_byte),
+            installed,
+            envelope,
+            body,
+        };
+        match self.answer(callback).await? {
+            Answer::Ack(ack, event) => Ok(acked(ack, event)),
+            Answer::Late => std::future::pending().await,
         }
     }
 
-    /// Authenticates, then reads the body. `None` for a probe.
-    async fn let_in(
-        &self,
-        mut request: Request,
-        arrival: Arrival,
-    ) -> Result<Option<(Callback<'_>, body::Reserved<'_>)>, Refusal> {
-        let shared = &*self.shared;
-        let body = request.take_body();
+    /// Decides by the head alone whether the body is read. `None` for a probe.
+    fn admit(&self, request: &Request) -> Result<Option<Admitted>, Refusal> {
+        match *request.method() {
+            Method::GET | Method::HEAD => return Ok(None),
+            Method::POST => {}
+            _ => return Err(Refusal::Method),
+        }
         let query = Query::parse(request.uri().query().unwrap_or_default())?;
         if query.is_probe() {
             return Ok(None);
         }
-        let live = shared.live.load_full();
-        let genuine = live
-            .apps
-            .authenticate(&query, arrival.received_ms / 1000, arrival.peer)?;
+        let arrival = request.extensions().get::<Arrival>();
+        let arrival = *arrival.expect("the listener says when and from whom each request came");
+        let live = self.shared.live.load();
+        let now = arrival.received_ms / 1000;
+        let genuine = live.apps.authenticate(&query, now, arrival.peer)?;
         let command = query
             .command
             .as_deref()
             .filter(|command| !command.is_empty())
             .ok_or(Refusal::MalformedQuery)?;
-        let owned = |value: &Option<std::borrow::Cow<'_, str>>| value.as_deref().map(str::to_owned);
-        let envelope = Envelope {
-            app: genuine.app.name.to_string(),
-            sdk_app_id: genuine.app.sdk_app_id,
-            command: command.to_owned(),
-            received_ms: arrival.received_ms,
-            client_ip: owned(&query.client_ip),
-            platform: owned(&query.platform),
-            request_id: owned(&query.request_id),
-            peer: match arrival.peer {
-                Peer::Network { address, .. } => Some(address),
-                Peer::Simulated => None,
-            },
-            proof: genuine.proof,
-            simulated: matches!(arrival.peer, Peer::Simulated),
-            verdict: None,
-        };
-        let deadline = arrival.first_byte + shared.deadline;
-        let (body, reserved) = shared
-            .in_flight
-            .read(body, request.headers(), shared.body_max, deadline)
-            .await?;
-        let installed = shared.dispatcher.get(&envelope.command);
-        let app = live.metrics(envelope.sdk_app_id);
-        let callback = Callback {
-            tally: Tally::new(&shared.metrics, app, installed, arrival.first_byte),
-            installed,
-            envelope,
-            body,
-        };
-        Ok(Some((callback, reserved)))
+        let owned = |value: &Option<Cow<'_, str>>| value.as_deref().map(str::to_owned);
+        Ok(Some(Admitted {
+            envelope: Box::new(Envelope {
+                app: genuine.app.name.to_string(),
+                sdk_app_id: genuine.app.sdk_app_id,
+                command: command.to_owned(),
+                received_ms: arrival.received_ms,
+                client_ip: owned(&query.client_ip),
+                platform: owned(&query.platform),
+                request_id: owned(&query.request_id),
+                peer: match arrival.peer {
+                    Peer::Network { address, .. } => Some(address),
+                    Peer::Simulated => None,
+                },
+                proof: genuine.proof,
+                simulated: matches!(arrival.peer, Peer::Simulated),
+                verdict: None,
+            }),
+            app: live.metrics(genuine.app.sdk_app_id),
+            first_byte: arrival.first_byte,
+        }))
     }
 
     /// Answers a genuine callback, or the one it repeats.
@@ -206,7 +216,7 @@ impl Ingest {
             return self.decide(callback, None).await;
         };
         loop {
-            match self.shared.repeats.turn(fingerprint).await {
+            match Box::pin(self.shared.repeats.turn(fingerprint)).await {
                 Turn::First(first) => return self.decide(callback, Some(first)).await,
                 Turn::Repeat(ack) => {
                     return Ok(self.in_time(callback.tally, Outcome::Repeated, ack, None));
@@ -224,7 +234,7 @@ impl Ingest {
     ) -> Result<Answer, Refusal> {
         match callback.installed {
             Some(installed) if installed.descriptor().phase == Phase::Before => {
-                let ack = self.judge(callback, installed).await;
+                let ack = Box::pin(self.judge(callback, installed)).await;
                 if let Some(first) = first {
                     first.answered(ack.clone());
                 }
@@ -247,8 +257,8 @@ impl Ingest {
             ..
         } = callback;
         let appended = match first {
-            None => self.appender.append(envelope, body).await,
-            Some(first) => PendingAppend::new(&self.appender, envelope, body, first).await,
+            None => self.appender.append(*envelope, body).await,
+            Some(first) => PendingAppend::new(&self.appender, *envelope, body, first).await,
         };
         match appended {
             Ok(event) => {

@@ -3,7 +3,9 @@
 
 use std::{
     fmt,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -28,6 +30,11 @@ pub struct Appender {
 pub struct Completions {
     batches: mpsc::Receiver<Vec<Completion>>,
 }
+
+/// An event on its way to the disk.
+#[derive(Debug)]
+#[must_use = "the event is acknowledged when the future says so"]
+pub struct Append(Result<oneshot::Receiver<Answer>, AppendError>);
 
 pub(super) type Answer = Result<EventId, AppendError>;
 
@@ -62,21 +69,20 @@ impl Appender {
         (Self { shared, runtime }, Completions { batches })
     }
 
-    /// Journals an event; returns after the sync. Dropping the future does not take the event back.
+    /// Queues an event at once; the future waits for its sync. Dropping it does not take the event back.
     ///
     /// # Errors
     ///
     /// The event was not acknowledged. It may still be in the log when the journal was closed, or the store failed,
     /// while it was being written.
-    pub async fn append(&self, envelope: Envelope, body: Bytes) -> Result<EventId, AppendError> {
+    pub fn append(&self, envelope: Envelope, body: Bytes) -> Append {
         let (sender, answer) = oneshot::channel();
         let mut event = Pending::new(envelope, body);
         event.waiter = Some(Waiter {
             runtime: self.runtime,
             sender,
         });
-        self.shared.queue.push(event)?;
-        answer.await.unwrap_or(Err(AppendError::Closed))
+        Append(self.shared.queue.push(event).map(|()| answer))
     }
 
     /// Puts a before-event with its verdict into the next batch; nobody waits for it. `false`, and
@@ -95,6 +101,22 @@ impl fmt::Debug for Appender {
         f.debug_struct("Appender")
             .field("runtime", &self.runtime)
             .finish_non_exhaustive()
+    }
+}
+
+// === impl Append ===
+
+impl Future for Append {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        match &mut self.0 {
+            Ok(answer) => {
+                let answer = ready!(Pin::new(answer).poll(cx));
+                Poll::Ready(answer.unwrap_or(Err(AppendError::Closed)))
+            }
+            Err(error) => Poll::Ready(Err(*error)),
+        }
     }
 }
 

@@ -222,7 +222,9 @@ impl Lane {
         if is_full || self.is_stalled() {
             0
         } else {
-            EVENTS_MAX.saturating_sub(self.running.len() + self.retrying.len())
+            // What can't be saved counts, too.
+            let taken = self.running.len() + self.retrying.len() + self.outcomes.len();
+            EVENTS_MAX.saturating_sub(taken)
         }
     }
 

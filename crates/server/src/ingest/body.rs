@@ -35,7 +35,7 @@ impl InFlight {
         }
     }
 
-    /// Reads a whole body of at most `body_max` bytes.
+    /// Reads a whole body of at most `body_max` bytes, `announced` by its head or not.
     ///
     /// # Errors
     ///
@@ -44,11 +44,11 @@ impl InFlight {
     pub(super) async fn read(
         &self,
         body: Body,
-        headers: &HeaderMap,
+        announced: Option<usize>,
         body_max: usize,
         deadline: Instant,
     ) -> Result<(Bytes, Reserved<'_>), Refusal> {
-        let announced = announced_length(headers).unwrap_or(0);
+        let announced = announced.unwrap_or(0);
         if announced > body_max {
             return Err(Refusal::TooLarge);
         }
@@ -63,7 +63,7 @@ impl InFlight {
             // Most bodies are there already, and then no timer is needed.
             match reading.as_mut().now_or_never() {
                 Some(read) => read?,
-                None => tokio::time::timeout_at(deadline.into(), reading)
+                None => Box::pin(tokio::time::timeout_at(deadline.into(), reading))
                     .await
                     .unwrap_or(Err(Refusal::Timeout))?,
             }
@@ -103,7 +103,8 @@ async fn collect(
     })
 }
 
-fn announced_length(headers: &HeaderMap) -> Option<usize> {
+/// The body's length, where the head tells it.
+pub(super) fn announced_length(headers: &HeaderMap) -> Option<usize> {
     let length = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
     length.parse().ok()
 }
@@ -150,7 +151,7 @@ mod tests {
     async fn check(in_flight: &InFlight, body: Body) -> Result<Bytes, Refusal> {
         let deadline = Instant::now() + Duration::from_millis(20);
         in_flight
-            .read(body, &HeaderMap::new(), 10, deadline)
+            .read(body, None, 10, deadline)
             .await
             .map(|(bytes, _)| bytes)
     }

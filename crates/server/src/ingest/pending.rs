@@ -23,9 +23,9 @@ pub(super) struct PendingAppend {
 impl PendingAppend {
     /// `first` learns that it was acked, or fails.
     pub(super) fn new(appender: &Appender, envelope: Envelope, body: Bytes, first: First) -> Self {
-        let appender = appender.clone();
+        let append = appender.append(envelope, body);
         let append = async move {
-            let event = appender.append(envelope, body).await?;
+            let event = append.await?;
             first.answered(Bytes::from_static(Ack::OK));
             Ok(event)
         };

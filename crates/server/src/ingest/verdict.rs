@@ -61,7 +61,7 @@ impl Ingest {
             elapsed_us: u64::try_from(tally.elapsed().as_micros()).unwrap_or(u64::MAX),
         });
         // Nobody waits for the record; what is dropped is counted by the journal.
-        let _is_recorded = self.appender.record(envelope, body);
+        let _is_recorded = self.appender.record(*envelope, body);
         tally.end(outcome);
         ack
     }
