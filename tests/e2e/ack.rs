@@ -5,7 +5,9 @@ use std::time::SystemTime;
 
 use gateway_test_support::{ChatApp, Connection};
 
-use super::harness::{ACK, FRIEND_DELETE, Gateway, SHOP, SHOP_TOKEN, Setup, friend_delete};
+use super::harness::{
+    ACK, FRIEND_DELETE, Gateway, SHOP, SHOP_TOKEN, Setup, eventually, friend_delete,
+};
 
 fn now() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
@@ -314,6 +316,34 @@ fn half_sent_requests_end_by_deadline_and_store_nothing() {
     drop(half_body);
     gateway.acked(FRIEND_DELETE, friend_delete("alice", "bob"));
     assert_eq!(gateway.events("").len(), 1);
+}
+
+#[test]
+fn waiting_bodies_are_capped_and_give_their_room_back() {
+    let setup = Setup::new()
+        .variable("GATEWAY_CALLBACKS__BODY_MAX", "4 KiB")
+        .variable("GATEWAY_CALLBACKS__BODIES_MAX", "8 KiB");
+    let gateway = setup.start();
+    let halves: Vec<Connection> = (0..2)
+        .map(|_| {
+            let query = shop().query(FRIEND_DELETE);
+            let head = format!(
+                "POST /callback?{query} HTTP/1.1\r\nHost: chat\r\nContent-Length: 4096\r\n\r\n"
+            );
+            let mut half = gateway.connect();
+            half.send(head.as_bytes()).unwrap();
+            half
+        })
+        .collect();
+    let body = friend_delete("alice", "bob");
+    eventually("a body has no room", || {
+        (gateway.call(FRIEND_DELETE, &body).status == 503).then_some(())
+    });
+    assert!(gateway.metric("gateway_rejected_total", &[("reason", "overload")]) >= 1);
+    drop(halves);
+    eventually("there is room again", || {
+        (gateway.call(FRIEND_DELETE, &body).status == 200).then_some(())
+    });
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn send(gateway: &Gateway, prefix: &str, acked: &Mutex<Vec<String>>, count: &Ato
 
 #[test]
 fn no_acked_event_is_lost_or_doubled_and_every_handler_ran() {
-    let rounds = std::env::var_os("E2E_KILL_ROUNDS").map_or(3, |rounds| {
+    let rounds = std::env::var_os("E2E_KILL_ROUNDS").map_or(10, |rounds| {
         rounds.to_str().unwrap().parse::<usize>().unwrap()
     });
     let setup = Setup::faulty();
@@ -62,6 +62,7 @@ fn no_acked_event_is_lost_or_doubled_and_every_handler_ran() {
 
     let gateway = setup.start();
     let acked = acked.into_inner().unwrap();
+    assert!(acked.len() >= rounds * ACKS_PER_ROUND);
     let mut stored = BTreeMap::<String, usize>::new();
     for event in gateway.events("") {
         let body: serde_json::Value = serde_json::from_slice(&event.body()).unwrap();

@@ -2,7 +2,7 @@
 what was acked with what is stored. Python 3, standard library only.
 
     chat.py send HOST:PORT ACKED PREFIX CONNECTIONS   sends until killed; appends the id of each acked body to ACKED
-    chat.py call HOST:PORT                            makes one callback; prints its status, or `none` without an answer
+    chat.py call HOST:PORT                            makes one callback; prints status and text, or `closed` without an answer
     chat.py compare HOST:PORT ACKED                   asks the admin API for all events; prints the counts;
                                                       exit code 1 when an acked one is missing, 2 when one is there twice
     chat.py cut DIRECTORY                             shuts its file system down without flushing anything: a power cut
@@ -77,8 +77,10 @@ def call(address):
     try:
         status, text = post(http.client.HTTPConnection(address, timeout=10), "a single call")
         print(status, json.loads(text)["ErrorInfo"])
+    except TimeoutError:
+        print("neither an answer nor an end")
     except (OSError, http.client.HTTPException):
-        print("none")
+        print("closed")
 
 
 def compare(address, acked):

@@ -1,7 +1,8 @@
 /*
  * Preloaded into the gateway, makes writes and syncs of its log fail on demand. While the file named by FAULTS exists,
- * its content says what fails and how, e.g. `sync EIO`, `write EIO`, `write EROFS`; only files named log.db* are
- * concerned. Nothing reaches the disk when a write fails; a sync that fails has not synced.
+ * its content says what fails and how, e.g. `sync EIO`, `write EIO`, `write EROFS`, or that it takes as long as the
+ * file is there: `sync STALL`. Only files named log.db* are concerned. Nothing reaches the disk when a write fails; a
+ * sync that fails has not synced.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -25,24 +26,32 @@ static int concerns_log(int file) {
     return name && strncmp(name, "/log.db", 7) == 0;
 }
 
-/* The error that `kind` shall fail with now, or 0. System calls as such: this must not come by here again. */
-static int fault(const char *kind, int file) {
+/* Whether the file that controls us is about `kind`; then `text` is what it says. System calls as such: this must
+ * not come by here again. */
+static int reads(const char *kind, char *text, size_t size) {
     const char *control = getenv("FAULTS");
-    char text[64] = "";
-    int saved = errno;
     int opened = control ? (int)syscall(SYS_openat, AT_FDCWD, control, O_RDONLY | O_CLOEXEC) : -1;
-    if (opened < 0) {
-        errno = saved;
+    if (opened < 0)
         return 0;
-    }
-    long length = syscall(SYS_read, opened, text, sizeof text - 1);
+    long length = syscall(SYS_read, opened, text, size - 1);
     syscall(SYS_close, opened);
+    text[length > 0 ? length : 0] = 0;
+    return strncmp(text, kind, strlen(kind)) == 0;
+}
+
+/* The error that `kind` shall fail with now, or 0; later when it shall stall. */
+static int fault(const char *kind, int file) {
+    char text[64];
+    int saved = errno, error = 0;
+    while (reads(kind, text, sizeof text) && concerns_log(file)) {
+        error = strstr(text, "EROFS") ? EROFS : strstr(text, "ENOSPC") ? ENOSPC : EIO;
+        if (!strstr(text, "STALL"))
+            break;
+        error = 0;
+        usleep(20000);
+    }
     errno = saved;
-    if (length <= 0 || strncmp(text, kind, strlen(kind)) != 0 || !concerns_log(file))
-        return 0;
-    if (strstr(text, "EROFS"))
-        return EROFS;
-    return strstr(text, "ENOSPC") ? ENOSPC : EIO;
+    return error;
 }
 
 #define FAILS(kind, type, name, parameters, arguments)                                                                 \
