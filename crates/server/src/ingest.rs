@@ -22,7 +22,7 @@ use std::{
 use bytes::Bytes;
 use gateway_core::{Ack, Dispatcher, Envelope, EventId, Installed, Peer, Phase, Query, Refusal};
 use gateway_journal::{AppendError, Appender};
-use poem::{Endpoint, Request, Response, endpoint::make_sync, http::Method};
+use poem::{Endpoint, Request, Response, http::Method};
 
 use crate::{
     handlers::Handlers,
@@ -34,7 +34,7 @@ pub use live::Live;
 pub use simulate::{SimulateError, Simulated};
 
 use answer::{acked, probed, refused};
-use body::InFlight;
+use body::{InFlight, UnreadBody};
 use pending::PendingAppend;
 use repeats::{Fingerprint, Repeats, Turn};
 use tally::Tally;
@@ -65,6 +65,16 @@ pub struct Shared {
     pub deadline: Duration,
     in_flight: InFlight,
     repeats: Repeats,
+}
+
+/// What a request's head tells.
+enum Admission {
+    /// The body is to be read.
+    Callback(Admitted),
+    /// A console's check of the URL.
+    Probe,
+    /// A check of the process.
+    Health,
 }
 
 /// A genuine callback whose body has not been read.
@@ -124,25 +134,9 @@ impl Ingest {
         Self { shared, appender }
     }
 
-    /// The endpoint of every other path: nothing is there.
-    pub fn elsewhere(&self) -> impl Endpoint<Output = Response> + 'static {
-        let metrics = Arc::clone(&self.shared.metrics);
-        make_sync(move |_| {
-            metrics.reject(Refusal::NotFound);
-            refused(Refusal::NotFound)
-        })
-    }
-
-    async fn receive(&self, mut request: Request) -> Result<Response, Refusal> {
+    /// Reads the body and answers.
+    async fn receive(&self, admitted: Admitted, body: UnreadBody) -> Result<Response, Refusal> {
         let shared = &*self.shared;
-        let Some(admitted) = self.admit(&request)? else {
-            shared.metrics.probes.inc();
-            return Ok(probed());
-        };
-        let body = request.take_body();
-        let announced = body::announced_length(request.headers());
-        // Thousands may wait for the disk: they do so without their heads.
-        drop(request);
         let Admitted {
             envelope,
             app,
@@ -151,7 +145,7 @@ impl Ingest {
         let deadline = first_byte + shared.deadline;
         let (body, _reserved) = shared
             .in_flight
-            .read(body, announced, shared.body_max, deadline)
+            .read(body, shared.body_max, deadline)
             .await?;
         let installed = shared.dispatcher.get(&envelope.command);
         let callback = Callback {
@@ -166,16 +160,21 @@ impl Ingest {
         }
     }
 
-    /// Decides by the head alone whether the body is read. `None` for a probe.
-    fn admit(&self, request: &Request) -> Result<Option<Admitted>, Refusal> {
+    /// Decides by the head alone whether the body is read.
+    fn admit(&self, request: &Request) -> Result<Admission, Refusal> {
+        match request.uri().path() {
+            path if path == self.shared.path => {}
+            "/healthz" => return Ok(Admission::Health),
+            _ => return Err(Refusal::NotFound),
+        }
         match *request.method() {
-            Method::GET | Method::HEAD => return Ok(None),
+            Method::GET | Method::HEAD => return Ok(Admission::Probe),
             Method::POST => {}
             _ => return Err(Refusal::Method),
         }
         let query = Query::parse(request.uri().query().unwrap_or_default())?;
         if query.is_probe() {
-            return Ok(None);
+            return Ok(Admission::Probe);
         }
         let arrival = request.extensions().get::<Arrival>();
         let arrival = *arrival.expect("the listener says when and from whom each request came");
@@ -188,7 +187,7 @@ impl Ingest {
             .filter(|command| !command.is_empty())
             .ok_or(Refusal::MalformedQuery)?;
         let owned = |value: &Option<Cow<'_, str>>| value.as_deref().map(str::to_owned);
-        Ok(Some(Admitted {
+        Ok(Admission::Callback(Admitted {
             envelope: Box::new(Envelope {
                 app: genuine.app.name.to_string(),
                 sdk_app_id: genuine.app.sdk_app_id,
@@ -298,10 +297,24 @@ impl Ingest {
 impl Endpoint for Ingest {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> poem::Result<Response> {
-        Ok(self.receive(request).await.unwrap_or_else(|refusal| {
-            self.shared.metrics.reject(refusal);
-            refused(refusal)
-        }))
+    // The head is dealt with before the future is made: thousands may wait for the disk, and do so without it.
+    fn call(&self, mut request: Request) -> impl Future<Output = poem::Result<Response>> + Send {
+        let admitted = self.admit(&request);
+        let body = UnreadBody::of(&mut request);
+        async move {
+            let answered = match admitted {
+                Ok(Admission::Callback(admitted)) => self.receive(admitted, body).await,
+                Ok(Admission::Probe) => {
+                    self.shared.metrics.probes.inc();
+                    Ok(probed())
+                }
+                Ok(Admission::Health) => Ok(Response::from("ok\n")),
+                Err(refusal) => Err(refusal),
+            };
+            Ok(answered.unwrap_or_else(|refusal| {
+                self.shared.metrics.reject(refusal);
+                refused(refusal)
+            }))
+        }
     }
 }

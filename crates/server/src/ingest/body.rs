@@ -8,16 +8,21 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, pin_mut};
 use gateway_core::Refusal;
-use poem::{
-    Body,
-    http::{HeaderMap, header},
-};
+use poem::{Body, Request, http::header};
 
 /// The bytes of bodies in memory, and their cap: beyond it callbacks are refused at once.
 #[derive(Debug)]
 pub(super) struct InFlight {
     bytes: AtomicUsize,
     bytes_max: usize,
+}
+
+/// A body on the wire.
+#[derive(Debug)]
+pub(super) struct UnreadBody {
+    body: Body,
+    /// Its length by its head; 0 where that doesn't tell.
+    announced: usize,
 }
 
 /// Bytes that a body holds; given back when dropped.
@@ -35,7 +40,7 @@ impl InFlight {
         }
     }
 
-    /// Reads a whole body of at most `body_max` bytes, `announced` by its head or not.
+    /// Reads a whole body of at most `body_max` bytes.
     ///
     /// # Errors
     ///
@@ -43,12 +48,11 @@ impl InFlight {
     /// all.
     pub(super) async fn read(
         &self,
-        body: Body,
-        announced: Option<usize>,
+        body: UnreadBody,
         body_max: usize,
         deadline: Instant,
     ) -> Result<(Bytes, Reserved<'_>), Refusal> {
-        let announced = announced.unwrap_or(0);
+        let UnreadBody { body, announced } = body;
         if announced > body_max {
             return Err(Refusal::TooLarge);
         }
@@ -103,10 +107,19 @@ async fn collect(
     })
 }
 
-/// The body's length, where the head tells it.
-pub(super) fn announced_length(headers: &HeaderMap) -> Option<usize> {
-    let length = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
-    length.parse().ok()
+// === impl UnreadBody ===
+
+impl UnreadBody {
+    /// Takes a request's body.
+    pub(super) fn of(request: &mut Request) -> Self {
+        let announced = request.header(header::CONTENT_LENGTH);
+        Self {
+            announced: announced
+                .and_then(|length| length.parse().ok())
+                .unwrap_or(0),
+            body: request.take_body(),
+        }
+    }
 }
 
 // === impl Reserved ===
@@ -150,8 +163,9 @@ mod tests {
 
     async fn check(in_flight: &InFlight, body: Body) -> Result<Bytes, Refusal> {
         let deadline = Instant::now() + Duration::from_millis(20);
+        let body = UnreadBody { body, announced: 0 };
         in_flight
-            .read(body, None, 10, deadline)
+            .read(body, 10, deadline)
             .await
             .map(|(bytes, _)| bytes)
     }

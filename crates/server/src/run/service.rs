@@ -8,7 +8,6 @@ use std::{
 use anyhow::Context as _;
 use gateway_core::{Callbacks, Dispatcher, List};
 use gateway_journal::{Index, Journal, State};
-use poem::{Route, endpoint::make_sync};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
@@ -144,14 +143,10 @@ impl Service {
         for number in 0..config.callbacks.threads {
             let (appender, completions) = self.journal.appender();
             let ingest = Ingest::new(Arc::clone(shared), appender);
-            let endpoint = Route::new()
-                .at(&config.callbacks.path, ingest.clone())
-                .at("/healthz", make_sync(|_| "ok\n"))
-                .at("/*elsewhere", ingest.elsewhere());
             self.callbacks.serve(
                 format!("callbacks-{number}"),
                 &listeners.callbacks,
-                Arc::new(endpoint),
+                Arc::new(ingest),
                 options.clone(),
                 completions.run(),
             )?;
