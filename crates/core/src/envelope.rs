@@ -56,13 +56,66 @@ pub struct Proof {
 pub struct Verdict {
     /// The ack as sent.
     pub ack: serde_json::Value,
-    /// `plug-in`, or the failure `policy`.
-    pub by: String,
-    /// Why the policy answered: `deadline`, `error`, `panic`, `busy`, `undecodable`, `unknown`.
+    /// Who decided.
+    pub by: Decider,
+    /// Why the policy answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<PolicyReason>,
     /// From the request's first byte to the answer, in microseconds.
     pub elapsed_us: u64,
+}
+
+/// Who decided a before-callback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decider {
+    /// The command's handler.
+    PlugIn,
+    /// The failure policy, in its place.
+    Policy,
+}
+
+/// Why the failure policy answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PolicyReason {
+    /// The handler had no answer in time.
+    Deadline,
+    /// The handler returned an error.
+    Error,
+    /// The handler panicked.
+    Panic,
+    /// Too many handlers of the command run already.
+    Busy,
+    /// The body could not be decoded.
+    Undecodable,
+}
+
+// === impl Decider ===
+
+impl Decider {
+    /// The word used in JSON: `plug-in` or `policy`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PlugIn => "plug-in",
+            Self::Policy => "policy",
+        }
+    }
+}
+
+// === impl PolicyReason ===
+
+impl PolicyReason {
+    /// The word used in JSON, e.g. `deadline`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::Error => "error",
+            Self::Panic => "panic",
+            Self::Busy => "busy",
+            Self::Undecodable => "undecodable",
+        }
+    }
 }
 
 // === impl Proof ===
@@ -146,6 +199,29 @@ mod tests {
         ] {
             assert_eq!(proof.to_string(), text);
             assert_eq!(text.parse(), Ok(proof));
+        }
+    }
+
+    #[test]
+    fn reads_a_verdict_of_the_first_version() {
+        for (by, reason) in [
+            (Decider::PlugIn, None),
+            (Decider::Policy, Some(PolicyReason::Deadline)),
+            (Decider::Policy, Some(PolicyReason::Error)),
+            (Decider::Policy, Some(PolicyReason::Panic)),
+            (Decider::Policy, Some(PolicyReason::Busy)),
+            (Decider::Policy, Some(PolicyReason::Undecodable)),
+        ] {
+            let reason_json = reason.map_or(String::new(), |reason| {
+                format!(r#""reason":"{}","#, reason.as_str())
+            });
+            let stored = format!(
+                r#"{{"ack":{{}},"by":"{}",{reason_json}"elapsed_us":1}}"#,
+                by.as_str()
+            );
+            let verdict: Verdict = serde_json::from_str(&stored).unwrap();
+            assert_eq!((verdict.by, verdict.reason), (by, reason));
+            assert_eq!(serde_json::to_string(&verdict).unwrap(), stored);
         }
     }
 

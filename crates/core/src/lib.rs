@@ -23,7 +23,7 @@ pub use callback::{Callback, Context, EventTime, HandlerError, Subjects};
 pub use callbacks::{Callbacks, List, Visitor};
 pub use decode::{Decoded, Drift, command_drift, decode};
 pub use dispatcher::{Descriptor, Dispatcher, DuplicateCommand, Installed, Prepared, Work};
-pub use envelope::{Envelope, Proof, Verdict};
+pub use envelope::{Decider, Envelope, PolicyReason, Proof, Verdict};
 pub use event_id::EventId;
 pub use query::Query;
 pub use refusal::Refusal;

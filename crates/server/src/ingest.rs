@@ -85,7 +85,7 @@ struct Admitted {
 }
 
 /// A genuine callback with its body.
-struct Callback<'a> {
+struct Received<'a> {
     envelope: Box<Envelope>,
     body: Bytes,
     installed: Option<&'a Installed>,
@@ -93,7 +93,7 @@ struct Callback<'a> {
 }
 
 /// How a callback ends when it is not refused.
-enum Answer {
+enum Ending {
     /// Acked; the event's id when it was journaled first.
     Ack(Bytes, Option<EventId>),
     /// Too late: whoever waits gets nothing, and the listener closes the connection.
@@ -103,7 +103,7 @@ enum Answer {
 // === impl Shared ===
 
 impl Shared {
-    /// `bodies_max` caps the bytes of bodies in memory.
+    /// Takes what of the configuration concerns callbacks.
     pub fn new(
         live: Arc<arc_swap::ArcSwap<Live>>,
         dispatcher: Dispatcher,
@@ -148,15 +148,15 @@ impl Ingest {
             .read(body, shared.body_max, deadline)
             .await?;
         let installed = shared.dispatcher.get(&envelope.command);
-        let callback = Callback {
+        let received = Received {
             tally: Tally::new(&shared.metrics, app, installed, first_byte),
             installed,
             envelope,
             body,
         };
-        match self.answer(callback).await? {
-            Answer::Ack(ack, event) => Ok(acked(ack, event)),
-            Answer::Late => std::future::pending().await,
+        match self.answer(received).await? {
+            Ending::Ack(ack, event) => Ok(acked(ack, event)),
+            Ending::Late => std::future::pending().await,
         }
     }
 
@@ -210,15 +210,17 @@ impl Ingest {
     }
 
     /// Answers a genuine callback, or the one it repeats.
-    async fn answer(&self, callback: Callback<'_>) -> Result<Answer, Refusal> {
-        let Some(fingerprint) = Fingerprint::of(&callback.envelope, &callback.body) else {
-            return self.decide(callback, None).await;
+    async fn answer(&self, received: Received<'_>) -> Result<Ending, Refusal> {
+        let Some(fingerprint) = Fingerprint::of(&received.envelope, &received.body) else {
+            return self.decide(received, None).await;
         };
         loop {
             match Box::pin(self.shared.repeats.turn(fingerprint)).await {
-                Turn::First(first) => return self.decide(callback, Some(first)).await,
+                Turn::First(first) => return self.decide(received, Some(first)).await,
                 Turn::Repeat(ack) => {
-                    return Ok(self.in_time(callback.tally, Outcome::Repeated, ack, None));
+                    return Ok(
+                        self.end(received.tally, Outcome::Repeated, || Ending::Ack(ack, None))
+                    );
                 }
                 // The first one failed: this one takes its place.
                 Turn::Again => {}
@@ -228,69 +230,67 @@ impl Ingest {
 
     async fn decide(
         &self,
-        callback: Callback<'_>,
+        received: Received<'_>,
         first: Option<repeats::First>,
-    ) -> Result<Answer, Refusal> {
-        match callback.installed {
+    ) -> Result<Ending, Refusal> {
+        match received.installed {
             Some(installed) if installed.descriptor().phase == Phase::Before => {
-                let ack = Box::pin(self.judge(callback, installed)).await;
+                let ack = Box::pin(self.judge(received, installed)).await;
                 if let Some(first) = first {
                     first.answered(ack.clone());
                 }
-                Ok(Answer::Ack(ack, None))
+                Ok(Ending::Ack(ack, None))
             }
-            _ => self.note(callback, first).await,
+            _ => self.note(received, first).await,
         }
     }
 
     /// Journals an after-callback and acks it after the sync.
     async fn note(
         &self,
-        callback: Callback<'_>,
+        received: Received<'_>,
         first: Option<repeats::First>,
-    ) -> Result<Answer, Refusal> {
-        let Callback {
+    ) -> Result<Ending, Refusal> {
+        let Received {
             envelope,
             body,
             tally,
             ..
-        } = callback;
+        } = received;
         let appended = match first {
             None => self.appender.append(*envelope, body).await,
             Some(first) => PendingAppend::new(&self.appender, *envelope, body, first).await,
         };
-        match appended {
+        let refusal = match appended {
             Ok(event) => {
                 let ack = Bytes::from_static(Ack::OK);
-                Ok(self.in_time(tally, Outcome::Ok, ack, Some(event)))
+                return Ok(self.end(tally, Outcome::Ok, || Ending::Ack(ack, Some(event))));
             }
-            Err(error) => {
-                tally.refuse();
-                Err(match error {
-                    AppendError::Overloaded => Refusal::Overload,
-                    AppendError::Full | AppendError::Unwritable | AppendError::Closed => {
-                        Refusal::Journal
-                    }
-                })
+            Err(AppendError::Overloaded) => Refusal::Overload,
+            Err(AppendError::Full | AppendError::Unwritable | AppendError::Closed) => {
+                Refusal::Journal
             }
+        };
+        if self.is_late(&tally) {
+            // A late refusal would end what Chat's retry can still save.
+            return Ok(self.end(tally, Outcome::Unanswered, || Ending::Late));
         }
+        tally.refuse();
+        Err(refusal)
     }
 
-    /// The ack of an after-callback, unless the deadline has passed.
-    fn in_time(
-        &self,
-        tally: Tally<'_>,
-        outcome: Outcome,
-        ack: Bytes,
-        event: Option<EventId>,
-    ) -> Answer {
-        if tally.elapsed() < self.shared.deadline {
-            tally.end(outcome);
-            Answer::Ack(ack, event)
-        } else {
+    /// Counts the outcome; an after-callback whose deadline has passed gets no answer.
+    fn end(&self, tally: Tally<'_>, outcome: Outcome, ending: impl FnOnce() -> Ending) -> Ending {
+        if self.is_late(&tally) {
             tally.end(Outcome::Unanswered);
-            Answer::Late
+            return Ending::Late;
         }
+        tally.end(outcome);
+        ending()
+    }
+
+    fn is_late(&self, tally: &Tally<'_>) -> bool {
+        tally.phase() == Phase::After && tally.elapsed() >= self.shared.deadline
     }
 }
 

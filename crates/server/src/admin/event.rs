@@ -195,8 +195,8 @@ impl Event {
             },
             verdict: envelope.verdict.as_ref().map(|verdict| EventVerdict {
                 ack: verdict.ack.clone(),
-                by: verdict.by.clone(),
-                reason: verdict.reason.clone(),
+                by: verdict.by.as_str().to_owned(),
+                reason: verdict.reason.map(|reason| reason.as_str().to_owned()),
                 elapsed_us: verdict.elapsed_us,
             }),
             body: body.map(Any),

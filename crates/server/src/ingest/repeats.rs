@@ -10,15 +10,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use gateway_core::Envelope;
+use gateway_core::{Ack, Envelope};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 /// How long a repeat is known as one.
 const WINDOW: Duration = Duration::from_mins(10);
 
-/// How many callbacks are remembered, at about 100 bytes each.
+/// How many callbacks are remembered, at about 100 bytes each beside their acks.
 const ENTRIES_MAX: usize = 1 << 17;
+
+/// How many bytes of acks are remembered. Those of after-callbacks are one constant and take none.
+const ACK_BYTES_MAX: usize = 16 << 20;
 
 /// What makes a repeat: half of a SHA-256 over app, command, `RequestId` and body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,14 +35,30 @@ pub(super) struct Repeats(Arc<Mutex<Table>>);
 struct Table {
     entries: HashMap<Fingerprint, Entry>,
     /// In the order of arrival; bounds the entries.
-    arrivals: VecDeque<(Instant, Fingerprint)>,
+    arrivals: VecDeque<Arrival>,
+    ack_bytes: usize,
+    next_number: u64,
 }
 
 #[derive(Debug)]
-enum Entry {
-    /// The first one has no answer yet.
-    Waiting(watch::Receiver<Option<Bytes>>),
-    Answered(Bytes),
+struct Arrival {
+    at: Instant,
+    fingerprint: Fingerprint,
+    number: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Tells it from one of the same fingerprint that was forgotten.
+    number: u64,
+    answer: Answer,
+}
+
+#[derive(Debug)]
+enum Answer {
+    /// The first one has none yet.
+    Awaited(watch::Receiver<Option<Bytes>>),
+    Given(Bytes),
 }
 
 /// Whose turn it is.
@@ -58,6 +77,7 @@ pub(super) enum Turn {
 pub(super) struct First {
     repeats: Repeats,
     fingerprint: Fingerprint,
+    number: u64,
     answer: watch::Sender<Option<Bytes>>,
 }
 
@@ -100,15 +120,14 @@ impl Repeats {
         let now = Instant::now();
         let mut table = self.table();
         table.forget(now);
-        match table.entries.get(&fingerprint) {
-            Some(Entry::Answered(ack)) => Ok(Turn::Repeat(ack.clone())),
-            Some(Entry::Waiting(answer)) => Err(answer.clone()),
+        match table.entries.get(&fingerprint).map(|entry| &entry.answer) {
+            Some(Answer::Given(ack)) => Ok(Turn::Repeat(ack.clone())),
+            Some(Answer::Awaited(answer)) => Err(answer.clone()),
             None => {
                 let (sender, receiver) = watch::channel(None);
-                table.entries.insert(fingerprint, Entry::Waiting(receiver));
-                table.arrivals.push_back((now, fingerprint));
                 Ok(Turn::First(First {
                     repeats: self.clone(),
+                    number: table.enter(fingerprint, now, receiver),
                     fingerprint,
                     answer: sender,
                 }))
@@ -125,16 +144,59 @@ impl Repeats {
 // === impl Table ===
 
 impl Table {
-    fn forget(&mut self, now: Instant) {
-        while let Some((arrived, fingerprint)) = self.arrivals.front() {
-            let is_old = now.duration_since(*arrived) >= WINDOW;
-            if !is_old && self.arrivals.len() < ENTRIES_MAX {
-                break;
-            }
-            self.entries.remove(fingerprint);
-            self.arrivals.pop_front();
+    fn enter(
+        &mut self,
+        fingerprint: Fingerprint,
+        at: Instant,
+        answer: watch::Receiver<Option<Bytes>>,
+    ) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        let answer = Answer::Awaited(answer);
+        self.entries.insert(fingerprint, Entry { number, answer });
+        self.arrivals.push_back(Arrival {
+            at,
+            fingerprint,
+            number,
+        });
+        number
+    }
+
+    fn answer(&mut self, fingerprint: Fingerprint, number: u64, ack: Bytes) {
+        let entry = self.entries.get_mut(&fingerprint);
+        if let Some(entry) = entry.filter(|entry| entry.number == number) {
+            self.ack_bytes += size(&ack);
+            entry.answer = Answer::Given(ack);
         }
     }
+
+    fn remove(&mut self, fingerprint: Fingerprint, number: u64) {
+        let entry = self.entries.get(&fingerprint);
+        if entry.is_some_and(|entry| entry.number == number)
+            && let Some(entry) = self.entries.remove(&fingerprint)
+            && let Answer::Given(ack) = entry.answer
+        {
+            self.ack_bytes -= size(&ack);
+        }
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while let Some(arrival) = self.arrivals.front() {
+            let is_old = now.duration_since(arrival.at) >= WINDOW;
+            let is_full = self.arrivals.len() >= ENTRIES_MAX || self.ack_bytes > ACK_BYTES_MAX;
+            if !is_old && !is_full {
+                break;
+            }
+            let (fingerprint, number) = (arrival.fingerprint, arrival.number);
+            self.arrivals.pop_front();
+            self.remove(fingerprint, number);
+        }
+    }
+}
+
+/// What an ack takes.
+fn size(ack: &Bytes) -> usize {
+    if ack == Ack::OK { 0 } else { ack.len() }
 }
 
 // === impl First ===
@@ -142,11 +204,9 @@ impl Table {
 impl First {
     /// Every repeat gets the same ack.
     pub(super) fn answered(self, ack: Bytes) {
-        let mut table = self.repeats.table();
-        if let Some(entry) = table.entries.get_mut(&self.fingerprint) {
-            *entry = Entry::Answered(ack.clone());
-        }
-        drop(table);
+        self.repeats
+            .table()
+            .answer(self.fingerprint, self.number, ack.clone());
         self.answer.send_replace(Some(ack));
     }
 }
@@ -156,9 +216,8 @@ impl Drop for First {
         if self.answer.borrow().is_some() {
             return;
         }
-        // Its arrival stays in the queue: searching for it would cost more than what it may do, which is to make a later
-        // callback of its kind forgotten early.
-        self.repeats.table().entries.remove(&self.fingerprint);
+        // Its arrival stays in the queue, where it is passed over: searching for it would cost more.
+        self.repeats.table().remove(self.fingerprint, self.number);
     }
 }
 
@@ -214,6 +273,36 @@ mod tests {
             repeats.turn(fingerprint("y")).await,
             Turn::First(_)
         ));
+    }
+
+    #[tokio::test]
+    async fn a_forgotten_first_that_fails_leaves_its_successor_alone() {
+        let repeats = Repeats::default();
+        let Turn::First(old) = repeats.turn(fingerprint("x")).await else {
+            panic!("nothing came before");
+        };
+        repeats.table().remove(old.fingerprint, old.number);
+        let Turn::First(new) = repeats.turn(fingerprint("x")).await else {
+            panic!("the old one was forgotten");
+        };
+        drop(old);
+        new.answered(Bytes::from_static(b"ack"));
+        assert!(matches!(
+            repeats.turn(fingerprint("x")).await,
+            Turn::Repeat(_)
+        ));
+    }
+
+    #[tokio::test]
+    async fn long_acks_are_forgotten_before_they_take_too_much() {
+        let repeats = Repeats::default();
+        let ack = Bytes::from(vec![b'x'; 1 << 20]);
+        for number in 0..40u128 {
+            if let Turn::First(first) = repeats.turn(Fingerprint(number.to_le_bytes())).await {
+                first.answered(ack.clone());
+            }
+        }
+        assert!(repeats.table().ack_bytes <= ACK_BYTES_MAX + ack.len());
     }
 
     #[tokio::test]

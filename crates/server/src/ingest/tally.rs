@@ -39,13 +39,18 @@ impl<'a> Tally<'a> {
         self.first_byte.elapsed()
     }
 
+    /// The command's; a command that is not installed is an after-command.
+    pub(super) fn phase(&self) -> Phase {
+        self.descriptor.map_or(Phase::After, |known| known.phase)
+    }
+
     /// Counts the outcome.
     pub(super) fn end(mut self, outcome: Outcome) {
         self.is_over = true;
         self.app.count(self.index(), outcome);
         if outcome != Outcome::Unanswered {
-            let phase = self.descriptor.map_or(Phase::After, |known| known.phase);
-            self.metrics.answered(phase, self.index(), self.elapsed());
+            self.metrics
+                .answered(self.phase(), self.index(), self.elapsed());
         }
     }
 

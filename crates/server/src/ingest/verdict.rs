@@ -1,13 +1,13 @@
 //! Before-callbacks: the plug-in's verdict, or the failure policy's when there is none in time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use gateway_core::{Ack, Envelope, Installed, Prepared, Verdict, Work};
+use gateway_core::{Ack, Decider, Envelope, Installed, PolicyReason, Prepared, Verdict, Work};
+use gateway_journal::Appender;
 use serde_json::Value;
-use std::sync::Arc;
 
-use super::{Callback, Ingest};
+use super::{Ingest, Received};
 use crate::{
     handlers::{Failure, FailureReason},
     metrics::Outcome,
@@ -16,102 +16,113 @@ use crate::{
 /// What is left of the deadline for the way back.
 const MARGIN: Duration = Duration::from_millis(50);
 
-/// A verdict that is about to be sent.
+/// An answer that is about to be sent.
 struct Judgement {
     ack: Bytes,
-    outcome: Outcome,
-    /// Why the policy answered.
-    reason: Option<&'static str>,
+    /// Why the policy answered; `None` when the plug-in did.
+    reason: Option<PolicyReason>,
+}
+
+/// A before-event that is not recorded yet. Dropped so, because the caller has hung up, it is recorded without a
+/// verdict. Nobody waits for the record; what the journal drops, it counts.
+struct Unrecorded<'a> {
+    appender: &'a Appender,
+    event: Option<(Box<Envelope>, Bytes)>,
 }
 
 impl Ingest {
     /// Always answers within the deadline; the verdict is recorded without waiting for the journal.
-    pub(super) async fn judge(&self, callback: Callback<'_>, installed: &Installed) -> Bytes {
-        let Callback {
-            mut envelope,
+    pub(super) async fn judge(&self, received: Received<'_>, installed: &Installed) -> Bytes {
+        let Received {
+            envelope,
             body,
             tally,
             ..
-        } = callback;
+        } = received;
         let Prepared { work, .. } = installed.prepare(&body);
+        let cx = Arc::new((*envelope).clone());
+        let unrecorded = Unrecorded {
+            appender: &self.appender,
+            event: Some((envelope, body)),
+        };
         let judgement = match work {
-            None => Judgement::policy(Bytes::from_static(Ack::OK), "undecodable"),
+            None => Judgement {
+                ack: Bytes::from_static(Ack::OK),
+                reason: Some(PolicyReason::Undecodable),
+            },
             Some(work) => {
-                let left = self
-                    .shared
-                    .deadline
-                    .saturating_sub(tally.elapsed() + MARGIN);
-                self.ask(installed, work, &envelope, left).await
+                let deadline = self.shared.deadline;
+                let left = deadline.saturating_sub(tally.elapsed() + MARGIN);
+                self.ask(installed, work, cx, left).await
             }
         };
-        let Judgement {
-            ack,
-            outcome,
-            reason,
-        } = judgement;
-        envelope.verdict = Some(Verdict {
-            ack: serde_json::from_slice(&ack).unwrap_or(Value::Null),
-            by: if reason.is_some() {
-                "policy"
-            } else {
-                "plug-in"
-            }
-            .to_owned(),
-            reason: reason.map(str::to_owned),
+        let verdict = Verdict {
+            ack: serde_json::from_slice(&judgement.ack).unwrap_or(Value::Null),
+            by: judgement
+                .reason
+                .map_or(Decider::PlugIn, |_| Decider::Policy),
+            reason: judgement.reason,
             elapsed_us: u64::try_from(tally.elapsed().as_micros()).unwrap_or(u64::MAX),
-        });
-        // Nobody waits for the record; what is dropped is counted by the journal.
-        let _is_recorded = self.appender.record(*envelope, body);
-        tally.end(outcome);
-        ack
+        };
+        tally.end(outcome(&verdict));
+        unrecorded.record(verdict);
+        judgement.ack
     }
 
     async fn ask(
         &self,
         installed: &Installed,
         work: Work,
-        envelope: &Envelope,
+        envelope: Arc<Envelope>,
         left: Duration,
     ) -> Judgement {
         let allowed = Bytes::from(work.allow());
         let index = installed.descriptor().index;
-        let envelope = Arc::new(envelope.clone());
         match self.shared.handlers.ask(index, work, envelope, left).await {
-            Ok(ack) => Judgement::by_plug_in(ack.into()),
-            Err(Failure { reason, .. }) => Judgement::policy(
-                allowed,
-                match reason {
-                    FailureReason::Error => "error",
-                    FailureReason::Panic => "panic",
-                    FailureReason::Timeout => "deadline",
-                    FailureReason::Busy => "busy",
-                },
-            ),
+            Ok(ack) => Judgement {
+                ack: ack.into(),
+                reason: None,
+            },
+            Err(Failure { reason, .. }) => Judgement {
+                ack: allowed,
+                reason: Some(match reason {
+                    FailureReason::Error => PolicyReason::Error,
+                    FailureReason::Panic => PolicyReason::Panic,
+                    FailureReason::Timeout => PolicyReason::Deadline,
+                    FailureReason::Busy => PolicyReason::Busy,
+                }),
+            },
         }
     }
 }
 
-impl Judgement {
-    fn policy(ack: Bytes, reason: &'static str) -> Self {
-        Self {
-            ack,
-            outcome: Outcome::Policy,
-            reason: Some(reason),
+/// What a verdict counts as. Code 2 drops a message silently: <https://www.tencentcloud.com/document/product/1047/34364>.
+fn outcome(verdict: &Verdict) -> Outcome {
+    if verdict.by == Decider::Policy {
+        return Outcome::Policy;
+    }
+    match verdict.ack.get("ErrorCode").and_then(Value::as_i64) {
+        Some(0) | None if verdict.ack.get("MsgBody").is_some() => Outcome::Rewritten,
+        Some(0) | None => Outcome::Ok,
+        Some(2) => Outcome::Dropped,
+        Some(_) => Outcome::Refused,
+    }
+}
+
+// === impl Unrecorded ===
+
+impl Unrecorded<'_> {
+    fn record(mut self, verdict: Verdict) {
+        if let Some((envelope, _)) = &mut self.event {
+            envelope.verdict = Some(verdict);
         }
     }
+}
 
-    fn by_plug_in(ack: Bytes) -> Self {
-        let json: Value = serde_json::from_slice(&ack).unwrap_or(Value::Null);
-        let outcome = match json.get("ErrorCode").and_then(Value::as_i64) {
-            Some(0) | None if json.get("MsgBody").is_some() => Outcome::Rewritten,
-            Some(0) | None => Outcome::Ok,
-            Some(2) => Outcome::Dropped,
-            Some(_) => Outcome::Refused,
-        };
-        Self {
-            ack,
-            outcome,
-            reason: None,
+impl Drop for Unrecorded<'_> {
+    fn drop(&mut self) {
+        if let Some((envelope, body)) = self.event.take() {
+            self.appender.record(*envelope, body);
         }
     }
 }

@@ -22,7 +22,7 @@ pub enum Outcome {
     Policy,
     /// The same callback came before, and got the same ack again.
     Repeated,
-    /// No answer in time; the connection was closed.
+    /// No answer in time, and the connection was closed; or the caller closed it before the answer.
     Unanswered,
 }
 
@@ -76,8 +76,7 @@ impl Outcome {
     /// Whether a callback of this phase can end so; only then there is a series for it.
     const fn is_possible(self, phase: Phase) -> bool {
         match (self, phase) {
-            (Self::Ok | Self::Repeated, _) => true,
-            (Self::Unanswered, phase) => matches!(phase, Phase::After),
+            (Self::Ok | Self::Repeated | Self::Unanswered, _) => true,
             (_, phase) => matches!(phase, Phase::Before),
         }
     }
