@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::sync::watch;
@@ -26,10 +27,14 @@ use crate::{Config, reader::Pool};
 /// The rows that a start looks at; `journal check` looks at all.
 const LAST_ROWS: u32 = 100;
 
+/// Frees more than the largest batch takes, and hardly delays its ack.
+const MAKE_ROOM_MAX: Duration = Duration::from_millis(20);
+
 pub(super) fn options(config: &Config) -> Options {
     Options {
         path: config.path.join(LOG),
         append: Purpose::Append,
+        make_room_max: MAKE_ROOM_MAX,
         #[cfg(test)]
         faults: Arc::default(),
     }

@@ -6,7 +6,7 @@
 #[cfg(test)]
 pub(super) mod faults;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use uuid::Uuid;
@@ -42,6 +42,8 @@ pub(super) struct Store {
 pub(super) struct Options {
     pub(super) path: PathBuf,
     pub(super) append: Purpose,
+    /// Deletions that make room hold up the next batch no longer than this and one step.
+    pub(super) make_room_max: Duration,
     #[cfg(test)]
     pub(super) faults: std::sync::Arc<faults::Faults>,
 }
