@@ -11,8 +11,14 @@ mod tests;
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
 pub(crate) use self::pool::Pool;
-use self::scan::{Found, Range, get, next_whole, scan, stored};
-use crate::{Row, Sequence, StoredEvent, event::Record};
+use self::scan::{Found, Range, get, next_whole, scan, scan_routes, stored};
+use crate::{Row, Sequence, StoredEvent, event::Route};
+
+/// A filtered read ends when it has read so much of the file, with bodies at most one event more.
+const SCAN_BYTES_MAX: usize = 16 << 20;
+
+/// What a row costs at most whose envelope and body are not read: its page.
+const PAGE_BYTES: usize = 4096;
 
 /// Reads the log on connections of its own. Every method blocks on the disk: call it on a thread that may.
 #[derive(Debug, Clone)]
@@ -71,6 +77,17 @@ pub enum ReadError {
     },
 }
 
+/// What is done with a row of which only the route is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// It was asked for, if it is whole.
+    Take,
+    /// It is another's.
+    PassOver,
+    /// It lies outside of the times asked for, if it is whole: the read ends.
+    Beyond,
+}
+
 // === impl Reader ===
 
 impl Reader {
@@ -100,13 +117,19 @@ impl Reader {
         self.pool.read(|connection| {
             let mut found = Found::new(limit);
             scan(connection, range, |record| {
-                found.take(record.body_bytes(), || record.decode())
+                let bytes = record.body_bytes();
+                if !found.has_room(bytes) {
+                    return ControlFlow::Break(());
+                }
+                found.take(bytes, record.decode());
+                ControlFlow::Continue(())
             })?;
             Ok(found.rows)
         })
     }
 
-    /// The rows after `sequence` that match, oldest first. Looks at `scan_max` rows at most. Damaged rows are included.
+    /// The rows after `sequence` that match, oldest first. Looks at `scan_max` rows or 16 MiB at most. Damaged rows are
+    /// included unless their app and command can be read and are others.
     ///
     /// # Errors
     ///
@@ -130,21 +153,18 @@ impl Reader {
             after = after.max(first - 1);
         }
         let range = Range::Up(after, self.pool.synced());
-        let matching = |record: &Record<'_>| {
-            // A damaged row may be one that was asked for.
-            if record.proof().is_none() {
-                return ControlFlow::Continue(true);
+        let look = |route: &Route<'_>| {
+            if is_at_or_after(route, filter.until_ms) {
+                Look::Beyond
+            } else {
+                filter.look(route)
             }
-            if is_at_or_after(record, filter.until_ms) {
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(filter.matches(record))
         };
-        self.page(range, limit, scan_max, matching)
+        self.page(range, limit, scan_max, look)
     }
 
-    /// The rows before `sequence` that match, newest first. Looks at `scan_max` rows at most. Damaged rows are passed
-    /// over.
+    /// The rows before `sequence` that match, newest first. Looks at `scan_max` rows or 16 MiB at most. Damaged rows are
+    /// passed over.
     ///
     /// # Errors
     ///
@@ -162,19 +182,14 @@ impl Reader {
         {
             before = before.min(first);
         }
-        let matching = |record: &Record<'_>| {
-            let is_old = filter.since_ms.is_some() && !is_at_or_after(record, filter.since_ms);
-            if !is_old && !filter.matches(record) {
-                return ControlFlow::Continue(false);
-            }
-            match (record.proof(), is_old) {
-                (None, _) => ControlFlow::Continue(false),
-                (Some(_), true) => ControlFlow::Break(()),
-                (Some(_), false) => ControlFlow::Continue(true),
+        let look = |route: &Route<'_>| {
+            if filter.since_ms.is_some() && !is_at_or_after(route, filter.since_ms) {
+                Look::Beyond
+            } else {
+                filter.look(route)
             }
         };
-        let mut page = self.page(Range::Down(before), limit, scan_max, matching)?;
-        // The checksum fits, but this program cannot read the envelope.
+        let mut page = self.page(Range::Down(before), limit, scan_max, look)?;
         page.rows.retain(|row| matches!(row, Row::Event(_)));
         Ok(page)
     }
@@ -251,34 +266,44 @@ impl Reader {
         })
     }
 
-    /// Reads in one direction until the limit, `scan_max` or the end. `matching` sees each row and may end the read.
+    /// Reads in one direction until the limit, `scan_max`, [`SCAN_BYTES_MAX`] or the end. `look` sees each row, and only
+    /// those that it wants are read whole.
     fn page(
         &self,
         range: Range,
         limit: ReadLimit,
         scan_max: usize,
-        matching: impl Fn(&Record<'_>) -> ControlFlow<(), bool>,
+        look: impl Fn(&Route<'_>) -> Look,
     ) -> Result<Page, ReadError> {
         self.pool.read(|connection| {
             let mut found = Found::new(limit);
-            let (mut looked_at, mut next, mut is_end) = (0, None, false);
-            let ended = scan(connection, range, |record| {
-                if looked_at >= scan_max.max(1) {
-                    return ControlFlow::Break(());
+            let (mut looked_at, mut bytes, mut next, mut is_end) = (0, 0, None, false);
+            let ended = scan_routes(connection, range, |route| {
+                if looked_at >= scan_max.max(1) || bytes >= SCAN_BYTES_MAX {
+                    return Ok(ControlFlow::Break(()));
                 }
-                match matching(record) {
-                    ControlFlow::Break(()) => {
-                        is_end = true;
-                        return ControlFlow::Break(());
+                let look = look(route);
+                let row_bytes = route.envelope_bytes.saturating_add(route.body_bytes);
+                if look == Look::PassOver {
+                    bytes += row_bytes.min(PAGE_BYTES);
+                } else {
+                    if !found.has_room(route.body_bytes) {
+                        return Ok(ControlFlow::Break(()));
                     }
-                    ControlFlow::Continue(true) => {
-                        found.take(record.body_bytes(), || record.decode())?;
+                    bytes = bytes.saturating_add(row_bytes);
+                    match (look, get(connection, route.sequence)?) {
+                        // Only a time that its checksum vouches for ends the read.
+                        (Look::Beyond, Some(Row::Event(_))) => {
+                            is_end = true;
+                            return Ok(ControlFlow::Break(()));
+                        }
+                        (_, Some(row)) => found.take(route.body_bytes, row),
+                        (_, None) => {}
                     }
-                    ControlFlow::Continue(false) => {}
                 }
                 looked_at += 1;
-                next = Some(record.sequence);
-                ControlFlow::Continue(())
+                next = Some(route.sequence);
+                Ok(ControlFlow::Continue(()))
             })?;
             Ok(Page {
                 rows: found.rows,
@@ -291,21 +316,22 @@ impl Reader {
 // === impl Filter ===
 
 impl Filter {
-    /// Whether the row's app and command match; its time is known by its place.
-    fn matches(&self, record: &Record<'_>) -> bool {
-        let Some((app, command)) = record.route() else {
-            return false;
+    /// Takes what has the app and the command, or may have had them; its time is known by its place.
+    fn look(&self, route: &Route<'_>) -> Look {
+        let fits = |wanted: &Option<String>, found: Option<&str>| match (wanted, found) {
+            (Some(wanted), Some(found)) => wanted == found,
+            _ => true,
         };
-        self.app.as_deref().is_none_or(|wanted| wanted == app)
-            && self
-                .command
-                .as_deref()
-                .is_none_or(|wanted| wanted == command)
+        if fits(&self.app, route.app) && fits(&self.command, route.command) {
+            Look::Take
+        } else {
+            Look::PassOver
+        }
     }
 }
 
 /// Whether a row was journaled at or after a time; never, when there is no time.
-fn is_at_or_after(record: &Record<'_>, time_ms: Option<u64>) -> bool {
-    let journaled_ms = record.journaled_ms().unwrap_or_default();
+fn is_at_or_after(route: &Route<'_>, time_ms: Option<u64>) -> bool {
+    let journaled_ms = route.journaled_ms.unwrap_or_default();
     time_ms.is_some_and(|time_ms| journaled_ms >= time_ms)
 }
