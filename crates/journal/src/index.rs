@@ -30,7 +30,10 @@ use self::{
     search::Search,
     shared::{Limits, Memory, Shared, Stage},
 };
-use crate::{Sequence, side_file::is_damage};
+use crate::{
+    Sequence,
+    sqlite::{PoolError, is_damage},
+};
 
 /// Finds events by subject. Shared: `add` is called by one thread, `find` by any. Dropped without [`Index::close`], it
 /// forgets what was not flushed, like a crash; `durable_cursor` then says where to go on.
@@ -83,6 +86,13 @@ pub enum IndexError {
         path: PathBuf,
         /// What the disk or SQLite says.
         source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// `add`: both buffers are full, and one of them is on its way to the disk; nothing was added. `find`: too many
+    /// searches at one time. Try again in a moment.
+    #[error("the index {path} is busy; try again in a moment")]
+    Busy {
+        /// The file.
+        path: PathBuf,
     },
     /// A search failed; after damage the next one works, on an index that starts anew.
     #[error("the index {path} can't be read")]
@@ -234,17 +244,21 @@ impl Index {
         }
         let found = if on_disk {
             // With a connection in hand the index can't start anew between the two looks.
-            shared.readers.read(|connection| match in_memory() {
+            shared.share.read(|connection| match in_memory() {
                 Some((search, found)) => search.run(found, Some(connection)),
                 None => Ok(Found::default()),
             })
         } else {
-            match in_memory() {
+            let found = match in_memory() {
                 Some((search, found)) => search.run(found, None),
                 None => Ok(Found::default()),
-            }
+            };
+            found.map_err(PoolError::from)
         };
-        found.map_err(|error| self.read_error(error, restarts))
+        found.map_err(|error| match error {
+            PoolError::Busy => shared.busy(),
+            PoolError::Sqlite(error) => self.read_error(error, restarts),
+        })
     }
 
     /// Forgets events up to `through`, which the log no longer has: they are found no more at once and leave the disk

@@ -31,7 +31,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::{appender::Runtimes, queue::Queue};
-use crate::{Config, Reader, Sequence, reader::Pool};
+use crate::{Config, Reader, Sequence, sqlite::ReadPool};
 
 pub use self::{
     appender::{Append, Appender, Completions},
@@ -116,7 +116,8 @@ pub(crate) struct Shared {
     observer: Arc<dyn Observer>,
     released: AtomicU64,
     log_bytes: AtomicU64,
-    pool: Arc<Pool>,
+    readers: Arc<ReadPool>,
+    synced: Arc<AtomicU64>,
 }
 
 // === impl Journal ===
@@ -163,9 +164,12 @@ impl Journal {
         self.shared.health.subscribe()
     }
 
-    /// Reads on connections of its own.
+    /// Reads on connections of its own. Give one to each consumer, so that none waits for another's reads; clones
+    /// share their connections.
     pub fn reader(&self) -> Reader {
-        Reader::new(self.shared.pool.clone())
+        let shared = &self.shared;
+        let path = self.directory.join(file::LOG);
+        Reader::new(&path, shared.readers.share(), shared.synced.clone())
     }
 
     /// Every cursor has passed the events up to `through`; they may be deleted when space or age ask for it.

@@ -9,7 +9,7 @@ mod event;
 mod index;
 mod journal;
 mod reader;
-mod side_file;
+mod sqlite;
 mod state;
 
 pub use config::Config;

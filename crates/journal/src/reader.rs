@@ -3,16 +3,27 @@
 //! Every read is one short transaction of its own, for a reader that holds on to the past keeps the write-ahead file
 //! from being used again. No read sees an event that is not known to be synced. Damaged rows do not stop a read.
 
-mod pool;
 mod scan;
 #[cfg(test)]
 mod tests;
 
-use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-pub(crate) use self::pool::Pool;
+use rusqlite::Connection;
+
 use self::scan::{Found, Range, get, next_whole, scan, scan_routes, stored};
-use crate::{Row, Sequence, StoredEvent, event::Route};
+use crate::{
+    Row, Sequence, StoredEvent,
+    event::Route,
+    sqlite::{PoolError, Share},
+};
 
 /// A filtered read ends when it has read so much of the file, with bodies at most one event more.
 const SCAN_BYTES_MAX: usize = 16 << 20;
@@ -20,10 +31,14 @@ const SCAN_BYTES_MAX: usize = 16 << 20;
 /// What a row costs at most whose envelope and body are not read: its page.
 const PAGE_BYTES: usize = 4096;
 
-/// Reads the log on connections of its own. Every method blocks on the disk: call it on a thread that may.
+/// Reads the log on connections of its own, which its clones share: however much they read, another reader of the
+/// journal does not wait for them. Every method blocks on the disk: call it on a thread that may.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    pool: Arc<Pool>,
+    path: Arc<Path>,
+    share: Arc<Share>,
+    /// The newest event that is known to be synced: no read looks further.
+    synced: Arc<AtomicU64>,
 }
 
 /// How much one read may return. At least one row is returned when there is one.
@@ -91,8 +106,12 @@ enum Look {
 // === impl Reader ===
 
 impl Reader {
-    pub(crate) fn new(pool: Arc<Pool>) -> Self {
-        Self { pool }
+    pub(crate) fn new(path: &Path, share: Share, synced: Arc<AtomicU64>) -> Self {
+        Self {
+            path: path.into(),
+            share: Arc::new(share),
+            synced,
+        }
     }
 
     /// One event; `None` when there is none at that sequence.
@@ -101,10 +120,10 @@ impl Reader {
     ///
     /// The log could not be read.
     pub fn get(&self, sequence: Sequence) -> Result<Option<Row>, ReadError> {
-        if sequence == 0 || sequence > self.pool.synced() {
+        if sequence == 0 || sequence > self.synced() {
             return Ok(None);
         }
-        self.pool.read(|connection| get(connection, sequence))
+        self.read(|connection| get(connection, sequence))
     }
 
     /// The rows after `sequence`, oldest first.
@@ -113,8 +132,8 @@ impl Reader {
     ///
     /// The log could not be read.
     pub fn after(&self, sequence: Sequence, limit: ReadLimit) -> Result<Vec<Row>, ReadError> {
-        let range = Range::Up(sequence, self.pool.synced());
-        self.pool.read(|connection| {
+        let range = Range::Up(sequence, self.synced());
+        self.read(|connection| {
             let mut found = Found::new(limit);
             scan(connection, range, |record| {
                 let bytes = record.body_bytes();
@@ -152,7 +171,7 @@ impl Reader {
             };
             after = after.max(first - 1);
         }
-        let range = Range::Up(after, self.pool.synced());
+        let range = Range::Up(after, self.synced());
         let look = |route: &Route<'_>| {
             if is_at_or_after(route, filter.until_ms) {
                 Look::Beyond
@@ -176,7 +195,7 @@ impl Reader {
         limit: ReadLimit,
         scan_max: usize,
     ) -> Result<Page, ReadError> {
-        let mut before = sequence.min(self.pool.synced().saturating_add(1));
+        let mut before = sequence.min(self.synced().saturating_add(1));
         if let Some(until_ms) = filter.until_ms
             && let Some(first) = self.first_at(until_ms)?
         {
@@ -200,8 +219,8 @@ impl Reader {
     ///
     /// The log could not be read.
     pub fn get_many(&self, sequences: &[Sequence]) -> Result<Vec<StoredEvent>, ReadError> {
-        let synced = self.pool.synced();
-        self.pool.read(|connection| {
+        let synced = self.synced();
+        self.read(|connection| {
             let mut events = Vec::new();
             for &sequence in sequences {
                 if sequence > synced {
@@ -221,8 +240,8 @@ impl Reader {
     ///
     /// The log could not be read.
     pub fn bounds(&self) -> Result<Option<(Sequence, Sequence)>, ReadError> {
-        let synced = stored(self.pool.synced());
-        self.pool.read(|connection| {
+        let synced = stored(self.synced());
+        self.read(|connection| {
             // Each half is answered by one step into the table; `min` and `max` of one SELECT would read all of it.
             let sql = "SELECT
                 (SELECT min(sequence) FROM events WHERE sequence BETWEEN 1 AND ?1),
@@ -249,7 +268,7 @@ impl Reader {
         let Some((mut low, mut high)) = self.bounds()? else {
             return Ok(None);
         };
-        self.pool.read(|connection| {
+        self.read(|connection| {
             let mut first = None;
             // Everything below `low` is too early; `first` is the earliest known that is not.
             while low <= high {
@@ -266,6 +285,24 @@ impl Reader {
         })
     }
 
+    fn synced(&self) -> Sequence {
+        self.synced.load(Ordering::Acquire)
+    }
+
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, ReadError> {
+        let path = || self.path.to_path_buf();
+        self.share.read(read).map_err(|error| match error {
+            PoolError::Busy => ReadError::Busy { path: path() },
+            PoolError::Sqlite(source) => ReadError::Failed {
+                path: path(),
+                source: source.into(),
+            },
+        })
+    }
+
     /// Reads in one direction until the limit, `scan_max`, [`SCAN_BYTES_MAX`] or the end. `look` sees each row, and only
     /// those that it wants are read whole.
     fn page(
@@ -275,7 +312,7 @@ impl Reader {
         scan_max: usize,
         look: impl Fn(&Route<'_>) -> Look,
     ) -> Result<Page, ReadError> {
-        self.pool.read(|connection| {
+        self.read(|connection| {
             let mut found = Found::new(limit);
             let (mut looked_at, mut bytes, mut next, mut is_end) = (0, 0, None, false);
             let ended = scan_routes(connection, range, |route| {

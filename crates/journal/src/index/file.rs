@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::{buffer::Entry, trim::Round};
 use crate::{
     Sequence,
-    side_file::{is_damage, restored, shm_path, stored, wal_path},
+    sqlite::{is_damage, restored, shm_path, stored, wal_path},
 };
 
 /// Raised when the format, or what the hashes of keys mean, changes. Another one is rebuilt, not migrated.

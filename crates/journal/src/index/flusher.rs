@@ -14,7 +14,10 @@ use super::{
     shared::{Memory, Shared, Stage},
     trim::{LOOKS_FOR_EACH_ENTRY, STEP_ENTRIES},
 };
-use crate::side_file::is_damage;
+use crate::sqlite::is_damage;
+
+/// How long searches may take to end before the file is replaced or closed.
+const READS_MAX: Duration = Duration::from_secs(2);
 
 /// Runs until the index is closed or abandoned.
 pub(super) fn run(shared: &Shared, file: IndexFile) {
@@ -36,7 +39,7 @@ pub(super) fn run(shared: &Shared, file: IndexFile) {
         }
     }
     // The writer goes last: it moves the write-ahead file into the index and removes it.
-    let _suspended = shared.readers.suspend();
+    let _suspended = shared.readers.suspend(READS_MAX);
     drop(flusher);
 }
 
@@ -170,11 +173,16 @@ impl Flusher<'_> {
         }
     }
 
-    /// Puts an empty index in the place of a damaged one. Readers are kept out until the new one is there.
+    /// Puts an empty index in the place of a damaged one. Readers are kept out until the new one is there; while one of
+    /// them does not end, this is tried again.
     fn restart(&mut self, reason: &str) {
+        // SQLite deletes write-ahead files by name: a reader of the old file would take the new one's with it.
+        let Some(suspended) = self.shared.readers.suspend(READS_MAX) else {
+            self.shared.memory().damage = Some(reason.to_owned());
+            return;
+        };
         let path = self.shared.path.display();
         warn!(%path, reason, "the index is damaged and starts anew");
-        let suspended = self.shared.readers.suspend();
         self.shared.memory().start_anew();
         self.file = None;
         self.create();

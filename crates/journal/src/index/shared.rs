@@ -13,7 +13,10 @@ use super::{
     file::Origin,
     trim,
 };
-use crate::{Sequence, side_file::ReadPool};
+use crate::{
+    Sequence,
+    sqlite::{ReadPool, Share, open_to_read},
+};
 
 /// The sizes and times that shape an index; tests make them small.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +36,9 @@ pub(super) struct Shared {
     pub(super) path: PathBuf,
     pub(super) origin: Origin,
     pub(super) limits: Limits,
-    pub(super) readers: ReadPool,
+    pub(super) readers: Arc<ReadPool>,
+    /// For searches.
+    pub(super) share: Share,
     memory: Mutex<Memory>,
     /// For the flush thread: there may be something to do.
     work: Condvar,
@@ -83,8 +88,10 @@ pub(super) enum Stage {
 
 impl Shared {
     pub(super) fn new(path: PathBuf, origin: Origin, limits: Limits, memory: Memory) -> Self {
+        let readers = Arc::new(ReadPool::new(&path, open_to_read));
         Self {
-            readers: ReadPool::new(&path),
+            share: readers.share(),
+            readers,
             path,
             origin,
             limits,
@@ -182,6 +189,12 @@ impl Shared {
 
     pub(super) fn closed(&self) -> IndexError {
         IndexError::Closed {
+            path: self.path.clone(),
+        }
+    }
+
+    pub(super) fn busy(&self) -> IndexError {
+        IndexError::Busy {
             path: self.path.clone(),
         }
     }

@@ -183,7 +183,7 @@ impl Writer {
         self.proof = Some(proof);
         self.last = self.last.max(proof.sequence);
         self.clock_ms = stamp.journaled_ms;
-        self.shared.pool.set_synced(proof.sequence);
+        self.shared.synced.store(proof.sequence, Ordering::Release);
         // First the head: whoever has an answer finds the event below it.
         self.shared.head.send_replace(Head {
             log_id: self.log_id,
@@ -268,7 +268,8 @@ impl Writer {
             self.refuse(&mut unknown.batch, AppendError::Unwritable);
         }
         // Connections without a transaction do not stand in the checkpoint's way, but those that read do.
-        self.shared.pool.pause(EVERY);
+        let shared = self.shared.clone();
+        let suspended = shared.readers.suspend(EVERY);
         let closed = match &self.store {
             Some(store) if self.mode != Mode::Recovering => store
                 .checkpoint_all()
@@ -280,7 +281,7 @@ impl Writer {
             }),
         };
         self.store = None;
-        self.shared.pool.resume();
+        drop(suspended);
         drop(self.lock);
         closed
     }

@@ -22,7 +22,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::StateError;
-use crate::side_file::{is_damage, shm_path, wal_path, with_suffix};
+use crate::sqlite::{is_damage, shm_path, wal_path, with_suffix};
 
 /// "TCCs": tells the file from other programs'.
 const APPLICATION_ID: i64 = 0x5443_4373;

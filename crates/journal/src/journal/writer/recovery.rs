@@ -66,12 +66,10 @@ impl Writer {
     /// Reopens the store and goes on when it has proved itself.
     pub(super) fn recover(&mut self) {
         self.store = None;
-        let recovered = if self.shared.pool.pause(READS_MAX) {
-            self.reopen()
-        } else {
-            Err("a read does not end".to_owned())
+        let recovered = match self.shared.readers.suspend(READS_MAX) {
+            Some(_suspended) => self.reopen(),
+            None => Err("a read does not end".to_owned()),
         };
-        self.shared.pool.resume();
         self.retry_at = Instant::now() + EVERY;
         match recovered {
             Ok((store, written)) => {
