@@ -171,13 +171,13 @@ impl Index {
     }
 
     /// Adds the events of one read, oldest first, and moves the cursor to `through`. Hands a full buffer to the flush
-    /// thread; blocks only while both buffers are full. Entries outside of what lies above the cursor and up to
+    /// thread and does not wait for it. Entries outside of what lies above the cursor and up to
     /// `through` are passed over, so a repeated call changes nothing.
     ///
     /// # Errors
     ///
-    /// [`IndexError::Write`] when both buffers are full and can't be flushed, [`IndexError::Restarted`] once after the
-    /// index started anew, [`IndexError::Closed`]. Nothing was added then.
+    /// [`IndexError::Busy`] while both buffers are full, [`IndexError::Write`] when they can't be flushed,
+    /// [`IndexError::Restarted`] once after the index started anew, [`IndexError::Closed`]. Nothing was added then.
     pub fn add<'a>(
         &self,
         entries: impl IntoIterator<Item = (Key<'a>, Sequence)>,

@@ -131,32 +131,30 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the active buffer has room.
+    /// The buffers, when the active one has room.
     pub(super) fn room(&self) -> Result<MutexGuard<'_, Memory>, IndexError> {
         let mut memory = self.memory();
-        loop {
-            if memory.stage != Stage::Running {
-                return Err(self.closed());
-            }
-            if memory.restarts_told < memory.restarts {
-                memory.restarts_told = memory.restarts;
-                return Err(IndexError::Restarted {
-                    path: self.path.clone(),
-                });
-            }
-            if memory.active.len() < self.limits.buffer_entries {
-                return Ok(memory);
-            }
-            if memory.flushing.is_none() {
-                memory.hand_over();
-                self.wake_flusher();
-                return Ok(memory);
-            }
-            if let Some(failure) = &memory.failure {
-                return Err(self.write_error(Arc::clone(failure)));
-            }
-            memory = self.wait_for_progress(memory);
+        if memory.stage != Stage::Running {
+            return Err(self.closed());
         }
+        if memory.restarts_told < memory.restarts {
+            memory.restarts_told = memory.restarts;
+            return Err(IndexError::Restarted {
+                path: self.path.clone(),
+            });
+        }
+        if memory.active.len() < self.limits.buffer_entries {
+            return Ok(memory);
+        }
+        if memory.flushing.is_none() {
+            memory.hand_over();
+            self.wake_flusher();
+            return Ok(memory);
+        }
+        Err(match &memory.failure {
+            Some(failure) => self.write_error(Arc::clone(failure)),
+            None => self.busy(),
+        })
     }
 
     /// Adds entries to the active buffer and hands it over when it is full.

@@ -52,7 +52,20 @@ fn both<'a>(account: &'a str, group: &'a str) -> IndexQuery<'a> {
 /// Adds one entry an event for `id`, from behind the cursor through `through`.
 fn fill(index: &Index, id: &str, through: Sequence) {
     let entries = (index.cursor() + 1..=through).map(|sequence| (Key::Account(id), sequence));
-    index.add(entries, through).unwrap();
+    add(index, &entries.collect::<Vec<_>>(), through);
+}
+
+/// Adds, when the flush thread has made room.
+fn add(index: &Index, entries: &[(Key<'_>, Sequence)], through: Sequence) {
+    eventually("there is room", || {
+        match index.add(entries.iter().copied(), through) {
+            Err(IndexError::Busy { .. }) => false,
+            added => {
+                added.unwrap();
+                true
+            }
+        }
+    });
 }
 
 fn rows_on_disk(dir: &TempDir) -> u64 {

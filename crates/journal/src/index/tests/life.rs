@@ -50,6 +50,27 @@ fn a_quiet_index_flushes_by_itself() {
 }
 
 #[test]
+fn adding_does_not_wait_for_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(&dir, EAGER);
+    // A flush waits for the lock for seconds.
+    let mut other = Connection::open(dir.path().join("index.db")).unwrap();
+    let lock = other
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .unwrap();
+    let add_one = || {
+        let next = index.cursor() + 1;
+        index.add([(Key::Account("alice"), next)], next)
+    };
+    let refused = (0..20).find_map(|_| add_one().err()).unwrap();
+    assert!(matches!(refused, IndexError::Busy { .. }), "{refused}");
+    assert_eq!(index.cursor(), 8);
+    drop(lock);
+    eventually("there is room again", || add_one().is_ok());
+    assert_eq!(index.find(&account("alice"), 9).unwrap().len(), 9);
+}
+
+#[test]
 fn close_keeps_everything_and_ends_the_index() {
     let dir = tempfile::tempdir().unwrap();
     let index = open(&dir, BY_HAND);

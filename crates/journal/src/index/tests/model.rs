@@ -73,7 +73,7 @@ fn three_hundred_thousand_entries_are_found_as_in_the_model() {
             })
             .collect();
         model.add(&entries);
-        index.add(entries, first + 999).unwrap();
+        add(&index, &entries, first + 999);
     }
     let check = |index: &Index| {
         for step in 0..100 {
@@ -159,7 +159,7 @@ proptest! {
                         log.extend(groups.iter().map(|&id| (Key::Group(IDS[usize::from(id)]), head)));
                     }
                     model.add(&log[start..]);
-                    index.add(log[start..].iter().copied(), head).unwrap();
+                    add(&index, &log[start..], head);
                 }
                 Step::Flush => index.shared.flush().unwrap(),
                 Step::Trim(kept) => {
@@ -178,8 +178,8 @@ proptest! {
                     index = open(&dir, limits);
                     prop_assert!(index.cursor() >= durable);
                     let cursor = index.cursor();
-                    let lost = log.iter().copied().filter(|&(_, sequence)| sequence > cursor);
-                    index.add(lost, head).unwrap();
+                    let lost: Vec<_> = log.iter().copied().filter(|&(_, sequence)| sequence > cursor).collect();
+                    add(&index, &lost, head);
                     index.trim(model.trimmed).unwrap();
                 }
                 Step::Find { account, group, back, limit } => {
