@@ -164,6 +164,12 @@ impl Journal {
         self.shared.health.subscribe()
     }
 
+    /// Whether the writer's thread has ended before [`Journal::close`], that is, panicked. Nothing is journaled any
+    /// more, and only a new process helps.
+    pub fn is_dead(&self) -> bool {
+        self.writer.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
     /// Reads on connections of its own. Give one to each consumer, so that none waits for another's reads; clones
     /// share their connections.
     pub fn reader(&self) -> Reader {

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc::{self, Receiver, Sender},
     },
     time::Duration,
@@ -51,6 +51,8 @@ pub(crate) struct Counts {
     pub(crate) committed: AtomicUsize,
     pub(crate) unrecorded: AtomicUsize,
     pub(crate) trimmed: AtomicU64,
+    /// Lets the writer panic behind its next batch.
+    pub(crate) panics: AtomicBool,
     /// Holds the writer after each step of deletion.
     pub(crate) gate: Mutex<Option<Gate>>,
 }
@@ -71,6 +73,7 @@ pub(crate) struct Gatekeeper {
 
 impl Observer for Counts {
     fn committed(&self, events: usize, _took: Duration) {
+        assert!(!self.panics.load(Ordering::SeqCst), "as a test wants it");
         self.commits.fetch_add(1, Ordering::SeqCst);
         self.committed.fetch_add(events, Ordering::SeqCst);
     }

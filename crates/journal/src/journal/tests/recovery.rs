@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_FSYNC, SQLITE_READONLY};
 
-use super::fixture::{EVERYTHING, Fixture, block_on, body_of, envelope};
+use super::fixture::{EVERYTHING, Fixture, block_on, body_of, envelope, eventually};
 use crate::{AppendError, Health, JournalError, journal::store::faults::Fault};
 
 const ALWAYS: usize = usize::MAX;
@@ -126,4 +126,20 @@ fn closing_while_recovering_answers_everyone_and_says_so() {
     fixture.faults.clear();
     fixture.start();
     assert_eq!(fixture.bodies(), ["a"]);
+}
+
+#[test]
+fn a_dead_writer_is_seen_and_refuses() {
+    let mut fixture = Fixture::new();
+    assert!(!fixture.journal().is_dead());
+    fixture.counts.panics.store(true, Ordering::SeqCst);
+    fixture.append(&["a"]);
+    eventually(|| fixture.journal().is_dead());
+    assert!(matches!(
+        *fixture.journal().health().borrow(),
+        Health::Unwritable(_)
+    ));
+    assert_eq!(fixture.try_append("b"), Err(AppendError::Closed));
+    let error = fixture.close().unwrap_err();
+    assert!(matches!(error, JournalError::NotClosed { .. }), "{error:?}");
 }
