@@ -32,6 +32,7 @@ use self::{
 };
 use crate::{
     Sequence,
+    causes::Causes,
     sqlite::{PoolError, is_damage},
 };
 
@@ -322,7 +323,7 @@ impl Index {
     fn read_error(&self, error: rusqlite::Error, restarts: u64) -> IndexError {
         let mut memory = self.shared.memory();
         if is_damage(&error) && memory.restarts == restarts {
-            memory.damage = Some(error.to_string());
+            memory.damage = Some(Causes(&error).to_string());
             self.shared.wake_flusher();
         }
         IndexError::Read {
@@ -343,7 +344,7 @@ impl Drop for Index {
 fn open_or_rebuild(path: &Path, origin: &Origin) -> Result<IndexFile, FileError> {
     match IndexFile::open(path, origin) {
         Err(error) if error.asks_for_rebuild() => {
-            warn!(path = %path.display(), reason = %error, "the index is built anew");
+            warn!(path = %path.display(), reason = %Causes(&error), "the index is built anew");
             IndexFile::anew(path, origin)
         }
         other => other,

@@ -75,10 +75,11 @@ pub enum Health {
     Writable,
     /// No space left, on the disk or below `journal.bytes_max`.
     Full,
-    /// The file system is read-only, or the log can't be written for another reason; the text says which.
-    Unwritable(String),
-    /// A sync failed; the log is being reopened.
-    Recovering(String),
+    /// The file system is read-only, or the log can't be written for another reason: a few words that say which. The
+    /// log of the program has the rest.
+    Unwritable(&'static str),
+    /// A sync or something else failed, in a few words; the log is being reopened.
+    Recovering(&'static str),
 }
 
 /// Why an event was not journaled, as far as it is known.

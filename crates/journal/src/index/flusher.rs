@@ -14,7 +14,7 @@ use super::{
     shared::{Memory, Shared, Stage},
     trim::{LOOKS_FOR_EACH_ENTRY, STEP_ENTRIES},
 };
-use crate::sqlite::is_damage;
+use crate::{causes::Causes, sqlite::is_damage};
 
 /// How long searches may take to end before the file is replaced or closed.
 const READS_MAX: Duration = Duration::from_secs(2);
@@ -167,7 +167,7 @@ impl Flusher<'_> {
 
     fn failed(&mut self, error: rusqlite::Error) {
         if is_damage(&error) {
-            self.restart(&error.to_string());
+            self.restart(&Causes(&error).to_string());
         } else {
             self.try_again_later(error);
         }
@@ -213,7 +213,7 @@ impl Flusher<'_> {
         let mut memory = self.shared.memory();
         if memory.failure.is_none() {
             let path = self.shared.path.display();
-            warn!(%path, %error, "the index can't be written; it is tried again");
+            warn!(%path, error = %Causes(&error), "the index can't be written; it is tried again");
         }
         memory.failure = Some(Arc::new(error));
         drop(memory);

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     Row, Sequence,
+    causes::Causes,
     event::{RECORD_COLUMNS, Record},
 };
 
@@ -60,7 +61,7 @@ pub fn check(path: &Path) -> Result<CheckReport, JournalError> {
         step(connection, after, source.last, &mut report, |_| Ok(()))
     });
     if let Err(error) = read {
-        report.problems.push(error.to_string());
+        report.problems.push(Causes(&error).to_string());
     }
     let checked = quick_check(&source.connection, &mut report);
     checked.map_err(|error| JournalError::of(&source.path, error))?;

@@ -49,6 +49,8 @@ pub(super) struct Writer {
     trim_at: Instant,
     /// Said in the log already.
     cannot_trim: bool,
+    /// Why the log could not be reopened, as said last.
+    not_reopened: Option<String>,
     /// Held until the thread ends.
     lock: File,
 }
@@ -108,6 +110,7 @@ impl Writer {
             retry_at: Instant::now(),
             trim_at: Instant::now(),
             cannot_trim: false,
+            not_reopened: None,
             lock,
         }
     }
@@ -216,10 +219,10 @@ impl Writer {
 
     /// Refuses everything from now on, until the store works again.
     fn fail(&mut self, failure: &Failure) {
-        let (mode, health) = match failure.clone() {
+        let (mode, health) = match failure {
             Failure::Full => (Mode::Probing, Health::Full),
-            Failure::Refused(reason) => (Mode::Probing, Health::Unwritable(reason)),
-            Failure::Broken(reason) => (Mode::Recovering, Health::Recovering(reason)),
+            Failure::Refused(trouble) => (Mode::Probing, Health::Unwritable(trouble.kind)),
+            Failure::Broken(trouble) => (Mode::Recovering, Health::Recovering(trouble.kind)),
         };
         let now = Instant::now();
         // A broken store is reopened at once; a full one was just tried.
@@ -293,8 +296,8 @@ impl Drop for Ending {
     fn drop(&mut self) {
         let shared = &self.0;
         if std::thread::panicking() {
-            let reason = "the writer of the log panicked".to_owned();
-            shared.health.send_replace(Health::Unwritable(reason));
+            let health = Health::Unwritable("the writer panicked");
+            shared.health.send_replace(health);
         }
         let waiting = shared.queue.abandon();
         shared.refuse(waiting, AppendError::Closed);

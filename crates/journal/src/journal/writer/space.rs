@@ -14,6 +14,7 @@ use tracing::{error, warn};
 use super::{EVERY, Failure, Mode, Writer, now_ms};
 use crate::{
     AppendError, Health,
+    causes::Causes,
     journal::store::{TrimLimit, Trimmed},
 };
 
@@ -83,7 +84,7 @@ impl Writer {
             // Reopening does not mend old pages, and the log's end is sound: it only can't give up space any more.
             let path = self.settings.options.path.display();
             if !std::mem::replace(&mut self.cannot_trim, true) {
-                warn!(%path, %error, "old events can't be deleted: run `journal check`, restore a backup");
+                warn!(%path, error = %Causes(error), "old events can't be deleted: run `journal check`, restore a backup");
             }
             if self.is_over() {
                 self.stop_over_limit("old events can't be deleted");
