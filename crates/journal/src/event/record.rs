@@ -109,7 +109,7 @@ impl<'row> Record<'row> {
     }
 
     /// The checksum, when it fits the row.
-    pub(crate) fn proof(&self) -> Option<u32> {
+    pub(crate) fn verified_crc(&self) -> Option<u32> {
         let columns = self.columns.as_ref()?;
         let Columns {
             app,
@@ -128,7 +128,7 @@ impl<'row> Record<'row> {
     }
 
     fn event(&self) -> Option<StoredEvent> {
-        self.proof()?;
+        self.verified_crc()?;
         let columns = self.columns.as_ref()?;
         Some(StoredEvent {
             sequence: self.sequence,

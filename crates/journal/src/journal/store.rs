@@ -57,7 +57,7 @@ pub(super) struct Stamp {
 
 /// An acknowledged event by which the log proves itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Proof {
+pub(super) struct Witness {
     pub(super) sequence: Sequence,
     pub(super) crc: u32,
 }
@@ -88,7 +88,7 @@ pub(super) struct Trimmed {
 pub(super) struct End {
     pub(super) last: Sequence,
     pub(super) clock_ms: u64,
-    pub(super) proof: Option<Proof>,
+    pub(super) witness: Option<Witness>,
     pub(super) damaged: Vec<Sequence>,
 }
 
@@ -96,17 +96,17 @@ pub(super) struct End {
 
 impl Stamp {
     /// The events of a batch with the checksums of their places.
-    pub(super) fn proofs<'b>(
+    pub(super) fn witnesses<'b>(
         &self,
         batch: &'b [Pending],
-    ) -> impl Iterator<Item = (&'b Pending, Proof)> + use<'b> {
+    ) -> impl Iterator<Item = (&'b Pending, Witness)> + use<'b> {
         let Self {
             first,
             journaled_ms,
         } = *self;
         (first..).zip(batch).map(move |(sequence, event)| {
             let crc = event.crc(sequence, journaled_ms);
-            (event, Proof { sequence, crc })
+            (event, Witness { sequence, crc })
         })
     }
 }
@@ -159,15 +159,15 @@ impl Store {
         let mut insert = self
             .appending
             .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-        for (event, proof) in stamp.proofs(batch) {
+        for (event, witness) in stamp.witnesses(batch) {
             insert.execute(params![
-                proof.sequence.cast_signed(),
+                witness.sequence.cast_signed(),
                 stamp.journaled_ms.cast_signed(),
                 event.app,
                 event.command,
                 event.envelope,
                 &event.body[..],
-                proof.crc,
+                witness.crc,
             ])?;
         }
         Ok(())
@@ -269,11 +269,11 @@ impl Store {
         while let Some(row) = rows.next()? {
             let record = Record::read(row)?;
             end.last = end.last.max(record.sequence);
-            match (record.proof(), record.journaled_ms()) {
+            match (record.verified_crc(), record.journaled_ms()) {
                 (Some(crc), Some(journaled_ms)) => {
                     end.clock_ms = end.clock_ms.max(journaled_ms);
                     if newest {
-                        end.proof = Some(Proof {
+                        end.witness = Some(Witness {
                             sequence: record.sequence,
                             crc,
                         });
@@ -287,16 +287,16 @@ impl Store {
     }
 
     /// Whether an event is in the log as it was written.
-    pub(super) fn holds(&self, proof: Proof) -> rusqlite::Result<bool> {
+    pub(super) fn holds(&self, witness: Witness) -> rusqlite::Result<bool> {
         let sql = format!("SELECT {RECORD_COLUMNS} FROM events WHERE sequence = ?1");
         let found = self
             .appending
             .prepare_cached(&sql)?
-            .query_row([proof.sequence.cast_signed()], |row| {
-                Ok(Record::read(row)?.proof())
+            .query_row([witness.sequence.cast_signed()], |row| {
+                Ok(Record::read(row)?.verified_crc())
             })
             .optional()?;
-        Ok(found.flatten() == Some(proof.crc))
+        Ok(found.flatten() == Some(witness.crc))
     }
 
     /// Deletes some of the oldest events within the limit. The event with the highest sequence may be among them: the

@@ -23,7 +23,7 @@ use super::{
     AppendError, Head, Health, JournalError, Shared,
     failure::Failure,
     queue::Pending,
-    store::{End, Options, Proof, Stamp, Store},
+    store::{End, Options, Stamp, Store, Witness},
 };
 use crate::Sequence;
 
@@ -43,7 +43,7 @@ pub(super) struct Writer {
     /// The newest time that was given to one.
     clock_ms: u64,
     /// The last acknowledged event.
-    proof: Option<Proof>,
+    witness: Option<Witness>,
     unknown: Option<Unknown>,
     retry_at: Instant,
     trim_at: Instant,
@@ -105,7 +105,7 @@ impl Writer {
             log_id,
             last: end.last,
             clock_ms: end.clock_ms,
-            proof: end.proof,
+            witness: end.witness,
             unknown: None,
             retry_at: Instant::now(),
             trim_at: Instant::now(),
@@ -180,17 +180,19 @@ impl Writer {
 
     /// The batch is on disk: publishes it and answers its waiters; leaves `batch` empty.
     fn acknowledge(&mut self, stamp: Stamp, batch: &mut Vec<Pending>) {
-        let Some((_, proof)) = stamp.proofs(batch).last() else {
+        let Some((_, witness)) = stamp.witnesses(batch).last() else {
             return;
         };
-        self.proof = Some(proof);
-        self.last = self.last.max(proof.sequence);
+        self.witness = Some(witness);
+        self.last = self.last.max(witness.sequence);
         self.clock_ms = stamp.journaled_ms;
-        self.shared.synced.store(proof.sequence, Ordering::Release);
+        self.shared
+            .synced
+            .store(witness.sequence, Ordering::Release);
         // First the head: whoever has an answer finds the event below it.
         self.shared.head.send_replace(Head {
             log_id: self.log_id,
-            sequence: proof.sequence,
+            sequence: witness.sequence,
         });
         self.shared.queue.done(batch);
         let log_id = self.log_id;

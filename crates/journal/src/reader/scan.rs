@@ -119,7 +119,7 @@ pub(super) fn next_whole(
     let mut whole = None;
     scan(connection, range, |record| {
         whole = record
-            .proof()
+            .verified_crc()
             .and(record.journaled_ms())
             .map(|journaled_ms| (record.sequence, journaled_ms));
         match whole {

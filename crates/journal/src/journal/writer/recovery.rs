@@ -39,8 +39,8 @@ impl Unknown {
 
     /// Whether the batch is in the log: a transaction is there as a whole or not at all, so its last event tells.
     fn is_in(&self, store: &Store) -> rusqlite::Result<bool> {
-        match self.stamp.proofs(&self.batch).last() {
-            Some((_, proof)) => store.holds(proof),
+        match self.stamp.witnesses(&self.batch).last() {
+            Some((_, witness)) => store.holds(witness),
             None => Ok(false),
         }
     }
@@ -107,15 +107,15 @@ impl Writer {
         }
         empty_wal(&store)?;
         // Unless it was deleted, when nobody needed it any more.
-        if let Some(proof) = self.proof
-            && identity.high_water < proof.sequence
-            && !store.holds(proof).map_err(of)?
+        if let Some(witness) = self.witness
+            && identity.high_water < witness.sequence
+            && !store.holds(witness).map_err(of)?
         {
             return Err(Trouble {
                 kind: "the last acknowledged event is missing or damaged",
                 text: format!(
                     "the last acknowledged event, {}, is missing or damaged",
-                    proof.sequence
+                    witness.sequence
                 ),
             });
         }
