@@ -18,11 +18,11 @@ use std::{
 
 use rusqlite::Connection;
 
-use self::scan::{Found, Range, get, next_whole, scan, scan_routes, stored};
+use self::scan::{Found, Range, get, next_whole, scan, scan_routes};
 use crate::{
     Row, Sequence, StoredEvent,
     event::Route,
-    sqlite::{PoolError, Share},
+    sqlite::{PoolError, Share, restored, stored},
 };
 
 /// A filtered read ends when it has read so much of the file, with bodies at most one event more.
@@ -253,9 +253,7 @@ impl Reader {
                     let last = row.get::<_, Option<i64>>(1)?;
                     Ok(first.zip(last))
                 })
-                .map(|bounds| {
-                    bounds.map(|(first, last)| (first.cast_unsigned(), last.cast_unsigned()))
-                })
+                .map(|bounds| bounds.map(|(first, last)| (restored(first), restored(last))))
         })
     }
 

@@ -16,6 +16,7 @@ use crate::{
     Row, Sequence,
     causes::Causes,
     event::{RECORD_COLUMNS, Record},
+    sqlite::{restored, stored},
 };
 
 /// Rows of one read.
@@ -158,7 +159,7 @@ impl Source {
     fn copy(&self, to: &Path) -> Result<CheckReport, JournalError> {
         let identity = Identity {
             restored: true,
-            high_water: self.identity.high_water.max(self.last.cast_unsigned()),
+            high_water: self.identity.high_water.max(restored(self.last)),
             ..self.identity
         };
         file::create(to, &identity)?;
@@ -210,7 +211,7 @@ fn step(
         let (first, _) = report.bounds.unwrap_or((sequence, sequence));
         report.bounds = Some((first, sequence));
         each(row)?;
-        read = Some(sequence.cast_signed());
+        read = Some(stored(sequence));
     }
     Ok(read)
 }

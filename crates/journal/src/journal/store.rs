@@ -19,6 +19,7 @@ use super::{
 use crate::{
     Sequence,
     event::{RECORD_COLUMNS, Record},
+    sqlite::{restored, stored},
 };
 
 /// More frames than this are copied back at once, which keeps the write-ahead file small and each copy short.
@@ -161,8 +162,8 @@ impl Store {
             .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
         for (event, witness) in stamp.witnesses(batch) {
             insert.execute(params![
-                witness.sequence.cast_signed(),
-                stamp.journaled_ms.cast_signed(),
+                stored(witness.sequence),
+                stored(stamp.journaled_ms),
                 event.app,
                 event.command,
                 event.envelope,
@@ -191,8 +192,8 @@ impl Store {
         let pragma = |sql| -> rusqlite::Result<u64> {
             self.appending
                 .prepare_cached(sql)?
-                .query_row([], |row| row.get::<_, i64>(0))
-                .map(i64::cast_unsigned)
+                .query_row([], |row| row.get(0))
+                .map(restored)
         };
         let pages = pragma("PRAGMA page_count")?.saturating_sub(pragma("PRAGMA freelist_count")?);
         Ok(pages * pragma("PRAGMA page_size")?)
@@ -292,7 +293,7 @@ impl Store {
         let found = self
             .appending
             .prepare_cached(&sql)?
-            .query_row([witness.sequence.cast_signed()], |row| {
+            .query_row([stored(witness.sequence)], |row| {
                 Ok(Record::read(row)?.verified_crc())
             })
             .optional()?;
@@ -312,10 +313,10 @@ impl Store {
         let events = transaction
             .prepare_cached("DELETE FROM events WHERE sequence <= ?1")?
             .execute([cut])?;
-        if cut.cast_unsigned() >= limit.last {
+        if restored(cut) >= limit.last {
             transaction.execute(
                 "UPDATE log SET high_water = max(high_water, ?1), clock_ms = max(clock_ms, ?2)",
-                [limit.last.cast_signed(), limit.clock_ms.cast_signed()],
+                [stored(limit.last), stored(limit.clock_ms)],
             )?;
         }
         transaction.commit()?;
@@ -332,16 +333,18 @@ impl Store {
             "SELECT sequence, journaled_ms, length(envelope) + length(body) FROM events
              WHERE sequence <= ?1 ORDER BY sequence LIMIT ?2",
         )?;
-        let released = i64::try_from(limit.released).unwrap_or(i64::MAX);
-        let mut rows = oldest.query([released, TRIM_EVENTS_MAX])?;
+        let mut rows = oldest.query([stored(limit.released), TRIM_EVENTS_MAX])?;
         let (mut cut, mut bytes, mut read) = (None, 0, 0);
         while let Some(row) = rows.next()? {
-            let journaled_ms = row.get_ref(1)?.as_i64().unwrap_or_default().cast_unsigned();
-            if limit.before_ms.is_none_or(|before| journaled_ms < before) {
+            // A damaged time says nothing.
+            let journaled_ms = row.get_ref(1)?.as_i64().ok();
+            let journaled_ms = journaled_ms.and_then(|time| u64::try_from(time).ok());
+            let is_old = |before| journaled_ms.is_some_and(|journaled_ms| journaled_ms < before);
+            if limit.before_ms.is_none_or(is_old) {
                 cut = Some(row.get(0)?);
             }
             read += 1;
-            bytes += row.get_ref(2)?.as_i64().unwrap_or_default().cast_unsigned();
+            bytes += restored(row.get_ref(2)?.as_i64().unwrap_or_default());
             if bytes >= TRIM_BYTES_MAX {
                 return Ok((cut, true));
             }

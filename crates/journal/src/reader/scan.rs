@@ -8,6 +8,7 @@ use super::ReadLimit;
 use crate::{
     Row, Sequence,
     event::{RECORD_COLUMNS, ROUTE_COLUMNS, Record, Route},
+    sqlite::stored,
 };
 
 /// Which rows a read looks at, and in which order.
@@ -128,9 +129,4 @@ pub(super) fn next_whole(
         }
     })?;
     Ok(whole)
-}
-
-/// A sequence as SQLite keeps it; those beyond its numbers are never given.
-pub(super) fn stored(sequence: Sequence) -> i64 {
-    i64::try_from(sequence).unwrap_or(i64::MAX)
 }
