@@ -37,7 +37,9 @@ use crate::{
 };
 
 /// Finds events by subject. Shared: `add` is called by one thread, `find` by any. Dropped without [`Index::close`], it
-/// forgets what was not flushed, like a crash; `durable_cursor` then says where to go on.
+/// forgets what was not flushed, like a crash; opened again, its cursor says where to go on. The cursor on the disk lags
+/// behind by two buffers of 256 thousand entries at most, and by five seconds when little is added; after a power cut it
+/// may be an earlier one.
 ///
 /// A file that turns out damaged while in use is replaced by an empty one: [`Index::cursor`] drops to 0, and the next
 /// `add` errs with [`IndexError::Restarted`] and adds nothing, so that no gap can arise. Its caller goes on from the
@@ -164,13 +166,6 @@ impl Index {
         self.shared.memory().active.through()
     }
 
-    /// Events up to here are on disk; after a crash indexing starts again behind it. Lags behind the cursor by two
-    /// buffers of 256 thousand entries at most, and by five seconds when little is added. After a power cut it may be
-    /// an earlier one.
-    pub fn durable_cursor(&self) -> Sequence {
-        self.shared.memory().durable
-    }
-
     /// Adds the events of one read, oldest first, and moves the cursor to `through`. Hands a full buffer to the flush
     /// thread and does not wait for it. Entries outside of what lies above the cursor and up to
     /// `through` are passed over, so a repeated call changes nothing.
@@ -200,33 +195,13 @@ impl Index {
         Ok(())
     }
 
-    /// Sequences that match, newest first, `limit` at most. Keys are hashes: a caller checks the events. Looks through
-    /// all that the index has; where two frequent subjects seldom meet that takes seconds, and
-    /// [`find_page`](Self::find_page) is better. Blocks on the disk.
+    /// Sequences that match, newest first, in a bounded time of some ten milliseconds: may return fewer than `limit`, even
+    /// none, and say where to go on. Keys are hashes: a caller checks the events. Blocks on the disk.
     ///
     /// # Errors
     ///
-    /// [`IndexError::Read`], [`IndexError::Closed`].
-    pub fn find(&self, query: &IndexQuery<'_>, limit: usize) -> Result<Vec<Sequence>, IndexError> {
-        let mut sequences = Vec::new();
-        let mut query = *query;
-        loop {
-            let found = self.find_page(&query, limit - sequences.len())?;
-            sequences.extend(found.sequences);
-            if found.next.is_none() || sequences.len() == limit {
-                return Ok(sequences);
-            }
-            query.before = found.next;
-        }
-    }
-
-    /// Like [`find`](Self::find), in a bounded time of some ten milliseconds: may return fewer than `limit`, even none,
-    /// and say where to go on.
-    ///
-    /// # Errors
-    ///
-    /// [`IndexError::Read`], [`IndexError::Closed`].
-    pub fn find_page(&self, query: &IndexQuery<'_>, limit: usize) -> Result<Found, IndexError> {
+    /// [`IndexError::Read`], [`IndexError::Busy`], [`IndexError::Closed`].
+    pub fn find(&self, query: &IndexQuery<'_>, limit: usize) -> Result<Found, IndexError> {
         let shared = &self.shared;
         let in_memory = || {
             let memory = shared.memory();
@@ -277,11 +252,6 @@ impl Index {
         memory.trim_wanted = true;
         self.shared.wake_flusher();
         Ok(())
-    }
-
-    /// Bytes on disk: the index and its write-ahead file.
-    pub fn bytes(&self) -> u64 {
-        file::bytes(&self.shared.path)
     }
 
     /// Flushes and closes. Blocks. Again, it does nothing.

@@ -193,15 +193,6 @@ impl FileError {
     }
 }
 
-/// Bytes of the index and its write-ahead file.
-pub(super) fn bytes(path: &Path) -> u64 {
-    [path.to_owned(), wal_path(path)]
-        .iter()
-        .filter_map(|part| fs::metadata(part).ok())
-        .map(|metadata| metadata.len())
-        .sum()
-}
-
 fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;

@@ -68,6 +68,25 @@ fn add(index: &Index, entries: &[(Key<'_>, Sequence)], through: Sequence) {
     });
 }
 
+/// All pages of an answer, `limit` sequences at most.
+fn find(index: &Index, query: &IndexQuery<'_>, limit: usize) -> Result<Vec<Sequence>, IndexError> {
+    let mut sequences = Vec::new();
+    let mut query = *query;
+    loop {
+        let found = index.find(&query, limit - sequences.len())?;
+        sequences.extend(found.sequences);
+        if found.next.is_none() || sequences.len() == limit {
+            return Ok(sequences);
+        }
+        query.before = found.next;
+    }
+}
+
+/// Events up to here are on disk.
+fn durable(index: &Index) -> Sequence {
+    index.shared.memory().durable
+}
+
 fn rows_on_disk(dir: &TempDir) -> u64 {
     let connection = Connection::open(dir.path().join("index.db")).unwrap();
     let count = |row: &rusqlite::Row<'_>| row.get::<_, u32>(0);

@@ -86,12 +86,12 @@ fn three_hundred_thousand_entries_are_found_as_in_the_model() {
                     group,
                     before,
                 };
-                assert_eq!(index.find(&query, 60).unwrap(), model.find(&query, 60));
+                assert_eq!(find(index, &query, 60).unwrap(), model.find(&query, 60));
             }
         }
     };
     check(&index);
-    eventually("the first buffer is on disk", || index.durable_cursor() > 0);
+    eventually("the first buffer is on disk", || durable(&index) > 0);
     check(&index);
     index.close().unwrap();
     check(&Index::open(dir.path(), LOG, BUILT_WITH).unwrap());
@@ -173,7 +173,7 @@ proptest! {
                     index.trim(model.trimmed).unwrap();
                 }
                 Step::Crash => {
-                    let durable = index.durable_cursor();
+                    let durable = durable(&index);
                     drop(index);
                     index = open(&dir, limits);
                     prop_assert!(index.cursor() >= durable);
@@ -188,7 +188,7 @@ proptest! {
                         group: group.map(|id| IDS[usize::from(id)]),
                         before: back.map(|back| (head + 1).saturating_sub(back)),
                     };
-                    prop_assert_eq!(index.find(&query, limit).unwrap(), model.find(&query, limit));
+                    prop_assert_eq!(find(&index, &query, limit).unwrap(), model.find(&query, limit));
                 }
             }
         }
