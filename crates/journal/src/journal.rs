@@ -102,10 +102,14 @@ pub enum AppendError {
 /// Sizes for the metrics, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// The log's pages in use, the index and the state.
-    pub bytes: u64,
+    /// The log's pages in use: what `journal.bytes_max` bounds. The file keeps the pages of deleted events for new ones.
+    pub log_bytes: u64,
     /// The log's write-ahead file.
     pub wal_bytes: u64,
+    /// The index, with its write-ahead file.
+    pub index_bytes: u64,
+    /// The state, with its write-ahead file.
+    pub state_bytes: u64,
 }
 
 /// What the writer's thread and everyone else share.
@@ -194,11 +198,11 @@ impl Journal {
         let size = |name: &str| {
             std::fs::metadata(self.directory.join(name)).map_or(0, |metadata| metadata.len())
         };
-        let derived = ["index.db", "index.db-wal", "state.db", "state.db-wal"];
-        let log_bytes = self.shared.log_bytes.load(Ordering::Relaxed);
         Usage {
-            bytes: log_bytes + derived.into_iter().map(size).sum::<u64>(),
+            log_bytes: self.shared.log_bytes.load(Ordering::Relaxed),
             wal_bytes: size("log.db-wal"),
+            index_bytes: size("index.db") + size("index.db-wal"),
+            state_bytes: size("state.db") + size("state.db-wal"),
         }
     }
 

@@ -63,7 +63,7 @@ fn a_full_log_refuses_until_events_are_released() {
     fixture.wait_for(|health| *health == Health::Full);
     // Nothing was deleted that is needed.
     assert_eq!(fixture.sequences(), (1..=accepted).collect::<Vec<_>>());
-    assert!(fixture.journal().usage().bytes < 256 * 1024 + 3 * 4096);
+    assert!(fixture.journal().usage().log_bytes < 256 * 1024 + 3 * 4096);
 
     fixture.journal().release(accepted / 2);
     fixture.wait_for(|health| *health == Health::Writable);
@@ -85,7 +85,7 @@ fn a_released_log_stays_below_its_limit_under_load() {
             fixture.journal().release(id.sequence());
         }
     });
-    eventually(|| fixture.journal().usage().bytes <= 512 * 1024);
+    eventually(|| fixture.journal().usage().log_bytes <= 512 * 1024);
     let size = std::fs::metadata(fixture.log()).unwrap().len();
     assert!(size < 1024 * 1024, "free pages are used again: {size}");
 }
