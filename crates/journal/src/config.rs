@@ -16,7 +16,7 @@ pub struct Config {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub retention: Duration,
-    /// The log's size.
+    /// Bytes that the log's events may take, with what SQLite adds to them; index and state come on top.
     #[schemars(with = "String")]
     pub bytes_max: ByteSize,
     /// Events that may wait for the disk.

@@ -7,7 +7,7 @@ use gateway_core::Envelope;
 
 use crate::Sequence;
 
-pub(crate) use record::{Checksum, RECORD_COLUMNS, Record};
+pub(crate) use record::{Checksum, RECORD_COLUMNS, ROUTE_COLUMNS, Record, Route};
 
 /// An event as read from the log.
 #[derive(Debug, Clone)]

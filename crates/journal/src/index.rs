@@ -30,10 +30,16 @@ use self::{
     search::Search,
     shared::{Limits, Memory, Shared, Stage},
 };
-use crate::{Sequence, side_file::is_damage};
+use crate::{
+    Sequence,
+    causes::Causes,
+    sqlite::{PoolError, is_damage},
+};
 
 /// Finds events by subject. Shared: `add` is called by one thread, `find` by any. Dropped without [`Index::close`], it
-/// forgets what was not flushed, like a crash; `durable_cursor` then says where to go on.
+/// forgets what was not flushed, like a crash; opened again, its cursor says where to go on. The cursor on the disk lags
+/// behind by two buffers of 256 thousand entries at most, and by five seconds when little is added; after a power cut it
+/// may be an earlier one.
 ///
 /// A file that turns out damaged while in use is replaced by an empty one: [`Index::cursor`] drops to 0, and the next
 /// `add` errs with [`IndexError::Restarted`] and adds nothing, so that no gap can arise. Its caller goes on from the
@@ -83,6 +89,13 @@ pub enum IndexError {
         path: PathBuf,
         /// What the disk or SQLite says.
         source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// `add`: both buffers are full, and one of them is on its way to the disk; nothing was added. `find`: too many
+    /// searches at one time. Try again in a moment.
+    #[error("the index {path} is busy; try again in a moment")]
+    Busy {
+        /// The file.
+        path: PathBuf,
     },
     /// A search failed; after damage the next one works, on an index that starts anew.
     #[error("the index {path} can't be read")]
@@ -153,21 +166,14 @@ impl Index {
         self.shared.memory().active.through()
     }
 
-    /// Events up to here are on disk; after a crash indexing starts again behind it. Lags behind the cursor by two
-    /// buffers of 256 thousand entries at most, and by five seconds when little is added. After a power cut it may be
-    /// an earlier one.
-    pub fn durable_cursor(&self) -> Sequence {
-        self.shared.memory().durable
-    }
-
     /// Adds the events of one read, oldest first, and moves the cursor to `through`. Hands a full buffer to the flush
-    /// thread; blocks only while both buffers are full. Entries outside of what lies above the cursor and up to
+    /// thread and does not wait for it. Entries outside of what lies above the cursor and up to
     /// `through` are passed over, so a repeated call changes nothing.
     ///
     /// # Errors
     ///
-    /// [`IndexError::Write`] when both buffers are full and can't be flushed, [`IndexError::Restarted`] once after the
-    /// index started anew, [`IndexError::Closed`]. Nothing was added then.
+    /// [`IndexError::Busy`] while both buffers are full, [`IndexError::Write`] when they can't be flushed,
+    /// [`IndexError::Restarted`] once after the index started anew, [`IndexError::Closed`]. Nothing was added then.
     pub fn add<'a>(
         &self,
         entries: impl IntoIterator<Item = (Key<'a>, Sequence)>,
@@ -189,33 +195,13 @@ impl Index {
         Ok(())
     }
 
-    /// Sequences that match, newest first, `limit` at most. Keys are hashes: a caller checks the events. Looks through
-    /// all that the index has; where two frequent subjects seldom meet that takes seconds, and
-    /// [`find_page`](Self::find_page) is better. Blocks on the disk.
+    /// Sequences that match, newest first, in a bounded time of some ten milliseconds: may return fewer than `limit`, even
+    /// none, and say where to go on. Keys are hashes: a caller checks the events. Blocks on the disk.
     ///
     /// # Errors
     ///
-    /// [`IndexError::Read`], [`IndexError::Closed`].
-    pub fn find(&self, query: &IndexQuery<'_>, limit: usize) -> Result<Vec<Sequence>, IndexError> {
-        let mut sequences = Vec::new();
-        let mut query = *query;
-        loop {
-            let found = self.find_page(&query, limit - sequences.len())?;
-            sequences.extend(found.sequences);
-            if found.next.is_none() || sequences.len() == limit {
-                return Ok(sequences);
-            }
-            query.before = found.next;
-        }
-    }
-
-    /// Like [`find`](Self::find), in a bounded time of some ten milliseconds: may return fewer than `limit`, even none,
-    /// and say where to go on.
-    ///
-    /// # Errors
-    ///
-    /// [`IndexError::Read`], [`IndexError::Closed`].
-    pub fn find_page(&self, query: &IndexQuery<'_>, limit: usize) -> Result<Found, IndexError> {
+    /// [`IndexError::Read`], [`IndexError::Busy`], [`IndexError::Closed`].
+    pub fn find(&self, query: &IndexQuery<'_>, limit: usize) -> Result<Found, IndexError> {
         let shared = &self.shared;
         let in_memory = || {
             let memory = shared.memory();
@@ -234,17 +220,21 @@ impl Index {
         }
         let found = if on_disk {
             // With a connection in hand the index can't start anew between the two looks.
-            shared.readers.read(|connection| match in_memory() {
+            shared.share.read(|connection| match in_memory() {
                 Some((search, found)) => search.run(found, Some(connection)),
                 None => Ok(Found::default()),
             })
         } else {
-            match in_memory() {
+            let found = match in_memory() {
                 Some((search, found)) => search.run(found, None),
                 None => Ok(Found::default()),
-            }
+            };
+            found.map_err(PoolError::from)
         };
-        found.map_err(|error| self.read_error(error, restarts))
+        found.map_err(|error| match error {
+            PoolError::Busy => shared.busy(),
+            PoolError::Sqlite(error) => self.read_error(error, restarts),
+        })
     }
 
     /// Forgets events up to `through`, which the log no longer has: they are found no more at once and leave the disk
@@ -262,11 +252,6 @@ impl Index {
         memory.trim_wanted = true;
         self.shared.wake_flusher();
         Ok(())
-    }
-
-    /// Bytes on disk: the index and its write-ahead file.
-    pub fn bytes(&self) -> u64 {
-        file::bytes(&self.shared.path)
     }
 
     /// Flushes and closes. Blocks. Again, it does nothing.
@@ -308,7 +293,7 @@ impl Index {
     fn read_error(&self, error: rusqlite::Error, restarts: u64) -> IndexError {
         let mut memory = self.shared.memory();
         if is_damage(&error) && memory.restarts == restarts {
-            memory.damage = Some(error.to_string());
+            memory.damage = Some(Causes(&error).to_string());
             self.shared.wake_flusher();
         }
         IndexError::Read {
@@ -329,7 +314,7 @@ impl Drop for Index {
 fn open_or_rebuild(path: &Path, origin: &Origin) -> Result<IndexFile, FileError> {
     match IndexFile::open(path, origin) {
         Err(error) if error.asks_for_rebuild() => {
-            warn!(path = %path.display(), reason = %error, "the index is built anew");
+            warn!(path = %path.display(), reason = %Causes(&error), "the index is built anew");
             IndexFile::anew(path, origin)
         }
         other => other,

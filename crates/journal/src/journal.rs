@@ -31,7 +31,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::{appender::Runtimes, queue::Queue};
-use crate::{Config, Reader, Sequence, reader::Pool};
+use crate::{Config, Reader, Sequence, sqlite::ReadPool};
 
 pub use self::{
     appender::{Append, Appender, Completions},
@@ -75,10 +75,11 @@ pub enum Health {
     Writable,
     /// No space left, on the disk or below `journal.bytes_max`.
     Full,
-    /// The file system is read-only, or the log can't be written for another reason; the text says which.
-    Unwritable(String),
-    /// A sync failed; the log is being reopened.
-    Recovering(String),
+    /// The file system is read-only, or the log can't be written for another reason: a few words that say which. The
+    /// log of the program has the rest.
+    Unwritable(&'static str),
+    /// A sync or something else failed, in a few words; the log is being reopened.
+    Recovering(&'static str),
 }
 
 /// Why an event was not journaled, as far as it is known.
@@ -101,10 +102,14 @@ pub enum AppendError {
 /// Sizes for the metrics, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// The log's pages in use, the index and the state.
-    pub bytes: u64,
+    /// The log's pages in use: what `journal.bytes_max` bounds. The file keeps the pages of deleted events for new ones.
+    pub log_bytes: u64,
     /// The log's write-ahead file.
     pub wal_bytes: u64,
+    /// The index, with its write-ahead file.
+    pub index_bytes: u64,
+    /// The state, with its write-ahead file.
+    pub state_bytes: u64,
 }
 
 /// What the writer's thread and everyone else share.
@@ -116,7 +121,8 @@ pub(crate) struct Shared {
     observer: Arc<dyn Observer>,
     released: AtomicU64,
     log_bytes: AtomicU64,
-    pool: Arc<Pool>,
+    readers: Arc<ReadPool>,
+    synced: Arc<AtomicU64>,
 }
 
 // === impl Journal ===
@@ -163,9 +169,18 @@ impl Journal {
         self.shared.health.subscribe()
     }
 
-    /// Reads on connections of its own.
+    /// Whether the writer's thread has ended before [`Journal::close`], that is, panicked. Nothing is journaled any
+    /// more, and only a new process helps.
+    pub fn is_dead(&self) -> bool {
+        self.writer.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
+    /// Reads on connections of its own. Give one to each consumer, so that none waits for another's reads; clones
+    /// share their connections.
     pub fn reader(&self) -> Reader {
-        Reader::new(self.shared.pool.clone())
+        let shared = &self.shared;
+        let path = self.directory.join(file::LOG);
+        Reader::new(&path, shared.readers.share(), shared.synced.clone())
     }
 
     /// Every cursor has passed the events up to `through`; they may be deleted when space or age ask for it.
@@ -183,11 +198,11 @@ impl Journal {
         let size = |name: &str| {
             std::fs::metadata(self.directory.join(name)).map_or(0, |metadata| metadata.len())
         };
-        let derived = ["index.db", "index.db-wal", "state.db", "state.db-wal"];
-        let log_bytes = self.shared.log_bytes.load(Ordering::Relaxed);
         Usage {
-            bytes: log_bytes + derived.into_iter().map(size).sum::<u64>(),
+            log_bytes: self.shared.log_bytes.load(Ordering::Relaxed),
             wal_bytes: size("log.db-wal"),
+            index_bytes: size("index.db") + size("index.db-wal"),
+            state_bytes: size("state.db") + size("state.db-wal"),
         }
     }
 

@@ -3,21 +3,42 @@
 //! Every read is one short transaction of its own, for a reader that holds on to the past keeps the write-ahead file
 //! from being used again. No read sees an event that is not known to be synced. Damaged rows do not stop a read.
 
-mod pool;
 mod scan;
 #[cfg(test)]
 mod tests;
 
-use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-pub(crate) use self::pool::Pool;
-use self::scan::{Found, Range, get, next_whole, scan, stored};
-use crate::{Row, Sequence, StoredEvent, event::Record};
+use rusqlite::Connection;
 
-/// Reads the log on connections of its own. Every method blocks on the disk: call it on a thread that may.
+use self::scan::{Found, Range, get, next_whole, scan, scan_routes};
+use crate::{
+    Row, Sequence, StoredEvent,
+    event::Route,
+    sqlite::{PoolError, Share, restored, stored},
+};
+
+/// A filtered read ends when it has read so much of the file, with bodies at most one event more.
+const SCAN_BYTES_MAX: usize = 16 << 20;
+
+/// What a row costs at most whose envelope and body are not read: its page.
+const PAGE_BYTES: usize = 4096;
+
+/// Reads the log on connections of its own, which its clones share: however much they read, another reader of the
+/// journal does not wait for them. Every method blocks on the disk: call it on a thread that may.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    pool: Arc<Pool>,
+    path: Arc<Path>,
+    share: Arc<Share>,
+    /// The newest event that is known to be synced: no read looks further.
+    synced: Arc<AtomicU64>,
 }
 
 /// How much one read may return. At least one row is returned when there is one.
@@ -71,11 +92,26 @@ pub enum ReadError {
     },
 }
 
+/// What is done with a row of which only the route is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// It was asked for, if it is whole.
+    Take,
+    /// It is another's.
+    PassOver,
+    /// It lies outside of the times asked for, if it is whole: the read ends.
+    Beyond,
+}
+
 // === impl Reader ===
 
 impl Reader {
-    pub(crate) fn new(pool: Arc<Pool>) -> Self {
-        Self { pool }
+    pub(crate) fn new(path: &Path, share: Share, synced: Arc<AtomicU64>) -> Self {
+        Self {
+            path: path.into(),
+            share: Arc::new(share),
+            synced,
+        }
     }
 
     /// One event; `None` when there is none at that sequence.
@@ -84,10 +120,10 @@ impl Reader {
     ///
     /// The log could not be read.
     pub fn get(&self, sequence: Sequence) -> Result<Option<Row>, ReadError> {
-        if sequence == 0 || sequence > self.pool.synced() {
+        if sequence == 0 || sequence > self.synced() {
             return Ok(None);
         }
-        self.pool.read(|connection| get(connection, sequence))
+        self.read(|connection| get(connection, sequence))
     }
 
     /// The rows after `sequence`, oldest first.
@@ -96,17 +132,23 @@ impl Reader {
     ///
     /// The log could not be read.
     pub fn after(&self, sequence: Sequence, limit: ReadLimit) -> Result<Vec<Row>, ReadError> {
-        let range = Range::Up(sequence, self.pool.synced());
-        self.pool.read(|connection| {
+        let range = Range::Up(sequence, self.synced());
+        self.read(|connection| {
             let mut found = Found::new(limit);
             scan(connection, range, |record| {
-                found.take(record.body_bytes(), || record.decode())
+                let bytes = record.body_bytes();
+                if !found.has_room(bytes) {
+                    return ControlFlow::Break(());
+                }
+                found.take(bytes, record.decode());
+                ControlFlow::Continue(())
             })?;
             Ok(found.rows)
         })
     }
 
-    /// The rows after `sequence` that match, oldest first. Looks at `scan_max` rows at most. Damaged rows are included.
+    /// The rows after `sequence` that match, oldest first. Looks at `scan_max` rows or 16 MiB at most. Damaged rows are
+    /// included unless their app and command can be read and are others.
     ///
     /// # Errors
     ///
@@ -129,22 +171,19 @@ impl Reader {
             };
             after = after.max(first - 1);
         }
-        let range = Range::Up(after, self.pool.synced());
-        let matching = |record: &Record<'_>| {
-            // A damaged row may be one that was asked for.
-            if record.proof().is_none() {
-                return ControlFlow::Continue(true);
+        let range = Range::Up(after, self.synced());
+        let look = |route: &Route<'_>| {
+            if is_at_or_after(route, filter.until_ms) {
+                Look::Beyond
+            } else {
+                filter.look(route)
             }
-            if is_at_or_after(record, filter.until_ms) {
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(filter.matches(record))
         };
-        self.page(range, limit, scan_max, matching)
+        self.page(range, limit, scan_max, look)
     }
 
-    /// The rows before `sequence` that match, newest first. Looks at `scan_max` rows at most. Damaged rows are passed
-    /// over.
+    /// The rows before `sequence` that match, newest first. Looks at `scan_max` rows or 16 MiB at most. Damaged rows are
+    /// passed over.
     ///
     /// # Errors
     ///
@@ -156,25 +195,20 @@ impl Reader {
         limit: ReadLimit,
         scan_max: usize,
     ) -> Result<Page, ReadError> {
-        let mut before = sequence.min(self.pool.synced().saturating_add(1));
+        let mut before = sequence.min(self.synced().saturating_add(1));
         if let Some(until_ms) = filter.until_ms
             && let Some(first) = self.first_at(until_ms)?
         {
             before = before.min(first);
         }
-        let matching = |record: &Record<'_>| {
-            let is_old = filter.since_ms.is_some() && !is_at_or_after(record, filter.since_ms);
-            if !is_old && !filter.matches(record) {
-                return ControlFlow::Continue(false);
-            }
-            match (record.proof(), is_old) {
-                (None, _) => ControlFlow::Continue(false),
-                (Some(_), true) => ControlFlow::Break(()),
-                (Some(_), false) => ControlFlow::Continue(true),
+        let look = |route: &Route<'_>| {
+            if filter.since_ms.is_some() && !is_at_or_after(route, filter.since_ms) {
+                Look::Beyond
+            } else {
+                filter.look(route)
             }
         };
-        let mut page = self.page(Range::Down(before), limit, scan_max, matching)?;
-        // The checksum fits, but this program cannot read the envelope.
+        let mut page = self.page(Range::Down(before), limit, scan_max, look)?;
         page.rows.retain(|row| matches!(row, Row::Event(_)));
         Ok(page)
     }
@@ -185,8 +219,8 @@ impl Reader {
     ///
     /// The log could not be read.
     pub fn get_many(&self, sequences: &[Sequence]) -> Result<Vec<StoredEvent>, ReadError> {
-        let synced = self.pool.synced();
-        self.pool.read(|connection| {
+        let synced = self.synced();
+        self.read(|connection| {
             let mut events = Vec::new();
             for &sequence in sequences {
                 if sequence > synced {
@@ -206,8 +240,8 @@ impl Reader {
     ///
     /// The log could not be read.
     pub fn bounds(&self) -> Result<Option<(Sequence, Sequence)>, ReadError> {
-        let synced = stored(self.pool.synced());
-        self.pool.read(|connection| {
+        let synced = stored(self.synced());
+        self.read(|connection| {
             // Each half is answered by one step into the table; `min` and `max` of one SELECT would read all of it.
             let sql = "SELECT
                 (SELECT min(sequence) FROM events WHERE sequence BETWEEN 1 AND ?1),
@@ -219,9 +253,7 @@ impl Reader {
                     let last = row.get::<_, Option<i64>>(1)?;
                     Ok(first.zip(last))
                 })
-                .map(|bounds| {
-                    bounds.map(|(first, last)| (first.cast_unsigned(), last.cast_unsigned()))
-                })
+                .map(|bounds| bounds.map(|(first, last)| (restored(first), restored(last))))
         })
     }
 
@@ -234,7 +266,7 @@ impl Reader {
         let Some((mut low, mut high)) = self.bounds()? else {
             return Ok(None);
         };
-        self.pool.read(|connection| {
+        self.read(|connection| {
             let mut first = None;
             // Everything below `low` is too early; `first` is the earliest known that is not.
             while low <= high {
@@ -251,34 +283,62 @@ impl Reader {
         })
     }
 
-    /// Reads in one direction until the limit, `scan_max` or the end. `matching` sees each row and may end the read.
+    fn synced(&self) -> Sequence {
+        self.synced.load(Ordering::Acquire)
+    }
+
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, ReadError> {
+        let path = || self.path.to_path_buf();
+        self.share.read(read).map_err(|error| match error {
+            PoolError::Busy => ReadError::Busy { path: path() },
+            PoolError::Sqlite(source) => ReadError::Failed {
+                path: path(),
+                source: source.into(),
+            },
+        })
+    }
+
+    /// Reads in one direction until the limit, `scan_max`, [`SCAN_BYTES_MAX`] or the end. `look` sees each row, and only
+    /// those that it wants are read whole.
     fn page(
         &self,
         range: Range,
         limit: ReadLimit,
         scan_max: usize,
-        matching: impl Fn(&Record<'_>) -> ControlFlow<(), bool>,
+        look: impl Fn(&Route<'_>) -> Look,
     ) -> Result<Page, ReadError> {
-        self.pool.read(|connection| {
+        self.read(|connection| {
             let mut found = Found::new(limit);
-            let (mut looked_at, mut next, mut is_end) = (0, None, false);
-            let ended = scan(connection, range, |record| {
-                if looked_at >= scan_max.max(1) {
-                    return ControlFlow::Break(());
+            let (mut looked_at, mut bytes, mut next, mut is_end) = (0, 0, None, false);
+            let ended = scan_routes(connection, range, |route| {
+                if looked_at >= scan_max.max(1) || bytes >= SCAN_BYTES_MAX {
+                    return Ok(ControlFlow::Break(()));
                 }
-                match matching(record) {
-                    ControlFlow::Break(()) => {
-                        is_end = true;
-                        return ControlFlow::Break(());
+                let look = look(route);
+                let row_bytes = route.envelope_bytes.saturating_add(route.body_bytes);
+                if look == Look::PassOver {
+                    bytes += row_bytes.min(PAGE_BYTES);
+                } else {
+                    if !found.has_room(route.body_bytes) {
+                        return Ok(ControlFlow::Break(()));
                     }
-                    ControlFlow::Continue(true) => {
-                        found.take(record.body_bytes(), || record.decode())?;
+                    bytes = bytes.saturating_add(row_bytes);
+                    match (look, get(connection, route.sequence)?) {
+                        // Only a time that its checksum vouches for ends the read.
+                        (Look::Beyond, Some(Row::Event(_))) => {
+                            is_end = true;
+                            return Ok(ControlFlow::Break(()));
+                        }
+                        (_, Some(row)) => found.take(route.body_bytes, row),
+                        (_, None) => {}
                     }
-                    ControlFlow::Continue(false) => {}
                 }
                 looked_at += 1;
-                next = Some(record.sequence);
-                ControlFlow::Continue(())
+                next = Some(route.sequence);
+                Ok(ControlFlow::Continue(()))
             })?;
             Ok(Page {
                 rows: found.rows,
@@ -291,21 +351,22 @@ impl Reader {
 // === impl Filter ===
 
 impl Filter {
-    /// Whether the row's app and command match; its time is known by its place.
-    fn matches(&self, record: &Record<'_>) -> bool {
-        let Some((app, command)) = record.route() else {
-            return false;
+    /// Takes what has the app and the command, or may have had them; its time is known by its place.
+    fn look(&self, route: &Route<'_>) -> Look {
+        let fits = |wanted: &Option<String>, found: Option<&str>| match (wanted, found) {
+            (Some(wanted), Some(found)) => wanted == found,
+            _ => true,
         };
-        self.app.as_deref().is_none_or(|wanted| wanted == app)
-            && self
-                .command
-                .as_deref()
-                .is_none_or(|wanted| wanted == command)
+        if fits(&self.app, route.app) && fits(&self.command, route.command) {
+            Look::Take
+        } else {
+            Look::PassOver
+        }
     }
 }
 
 /// Whether a row was journaled at or after a time; never, when there is no time.
-fn is_at_or_after(record: &Record<'_>, time_ms: Option<u64>) -> bool {
-    let journaled_ms = record.journaled_ms().unwrap_or_default();
+fn is_at_or_after(route: &Route<'_>, time_ms: Option<u64>) -> bool {
+    let journaled_ms = route.journaled_ms.unwrap_or_default();
     time_ms.is_some_and(|time_ms| journaled_ms >= time_ms)
 }

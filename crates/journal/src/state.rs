@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::{
     Sequence,
-    side_file::{ReadPool, restored, stored},
+    sqlite::{ReadPool, Share, open_to_read, restored, stored},
 };
 
 /// Cursors and outcomes, for the one follower. Every method blocks on the disk, none waits for a sync except when the
@@ -37,7 +37,7 @@ pub struct State {
 #[derive(Debug, Clone)]
 pub struct StateReader {
     path: Arc<Path>,
-    readers: Arc<ReadPool>,
+    share: Arc<Share>,
 }
 
 /// An event whose handler has not succeeded.
@@ -150,7 +150,7 @@ impl State {
         let path: Arc<Path> = dir.join("state.db").into();
         let connection = file::open(&path, log_id)?;
         Ok(Self {
-            readers: Arc::new(ReadPool::new(&path)),
+            readers: Arc::new(ReadPool::new(&path, open_to_read)),
             path,
             connection,
         })
@@ -274,7 +274,7 @@ impl State {
     pub fn reader(&self) -> StateReader {
         StateReader {
             path: Arc::clone(&self.path),
-            readers: Arc::clone(&self.readers),
+            share: Arc::new(self.readers.share()),
         }
     }
 
@@ -334,12 +334,15 @@ impl StateReader {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StateError> {
-        let answer = self.readers.read(read);
+        let answer = self.share.read(read);
         answer.map_err(|error| read_error(&self.path, error))
     }
 }
 
-fn read_error(path: &Path, error: rusqlite::Error) -> StateError {
+fn read_error(
+    path: &Path,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> StateError {
     StateError::Read {
         path: path.to_owned(),
         source: error.into(),

@@ -70,6 +70,8 @@ struct JournalMetrics {
     trimmed: IntCounter,
     bytes: IntGauge,
     wal_bytes: IntGauge,
+    index_bytes: IntGauge,
+    state_bytes: IntGauge,
     writable: IntGauge,
 }
 
@@ -178,8 +180,10 @@ impl Metrics {
     /// Sets the journal's gauges.
     pub fn journal(&self, usage: Usage, is_writable: bool) {
         let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.journal.bytes.set(signed(usage.bytes));
+        self.journal.bytes.set(signed(usage.log_bytes));
         self.journal.wal_bytes.set(signed(usage.wal_bytes));
+        self.journal.index_bytes.set(signed(usage.index_bytes));
+        self.journal.state_bytes.set(signed(usage.state_bytes));
         self.journal.writable.set(i64::from(is_writable));
     }
 
@@ -263,11 +267,19 @@ impl JournalMetrics {
             ),
             bytes: registration.gauge(
                 "gateway_journal_bytes",
-                "Bytes that log, index and state take; compare with journal.bytes_max.",
+                "Bytes that the log uses; compare with journal.bytes_max.",
             ),
             wal_bytes: registration.gauge(
                 "gateway_journal_wal_bytes",
                 "Size of the log's write-ahead file; it grows while a reader holds a snapshot.",
+            ),
+            index_bytes: registration.gauge(
+                "gateway_journal_index_bytes",
+                "Size of the index by account and group, which comes on top of the log.",
+            ),
+            state_bytes: registration.gauge(
+                "gateway_journal_state_bytes",
+                "Size of the handlers' cursors and outcomes, which comes on top of the log.",
             ),
             writable: registration.gauge(
                 "gateway_journal_writable",

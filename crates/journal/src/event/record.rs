@@ -21,6 +21,10 @@ use crate::Sequence;
 /// The columns of a [`Record`], in the order in which it reads them.
 pub(crate) const RECORD_COLUMNS: &str = "sequence, journaled_ms, app, command, envelope, body, crc";
 
+/// The columns of a [`Route`]. SQLite knows a blob's length without reading it.
+pub(crate) const ROUTE_COLUMNS: &str =
+    "sequence, journaled_ms, app, command, length(envelope), length(body)";
+
 /// CRC32C of what an event says, before it has its place in the log: the callers of the writer compute it in parallel,
 /// and the one writer adds the place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,21 @@ pub(crate) struct Checksum(u32);
 pub(crate) struct Record<'row> {
     pub(crate) sequence: Sequence,
     columns: Option<Columns<'row>>,
+}
+
+/// What a filter asks of a row, borrowed from the file; without a look at envelope, body and checksum, so it may be
+/// damaged.
+#[derive(Debug)]
+pub(crate) struct Route<'row> {
+    pub(crate) sequence: Sequence,
+    /// `None` when it can't be read.
+    pub(crate) journaled_ms: Option<u64>,
+    /// `None` when it can't be read.
+    pub(crate) app: Option<&'row str>,
+    /// `None` when it can't be read.
+    pub(crate) command: Option<&'row str>,
+    pub(crate) envelope_bytes: usize,
+    pub(crate) body_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -70,7 +89,7 @@ impl<'row> Record<'row> {
     ///
     /// Only when the statement has other columns, or none of the row's bytes can be read.
     pub(crate) fn read(row: &'row rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        let sequence = u64::try_from(row.get::<_, i64>(0)?).unwrap_or_default();
+        let sequence = number(row, 0)?.unwrap_or_default();
         Ok(Self {
             sequence,
             columns: Columns::read(row)?,
@@ -82,13 +101,6 @@ impl<'row> Record<'row> {
         Some(self.columns.as_ref()?.journaled_ms)
     }
 
-    /// The app and the command, if they can be read; without a look at the checksum.
-    pub(crate) fn route(&self) -> Option<(&'row str, &'row str)> {
-        self.columns
-            .as_ref()
-            .map(|columns| (columns.app, columns.command))
-    }
-
     /// The length of the body, in bytes.
     pub(crate) fn body_bytes(&self) -> usize {
         self.columns
@@ -97,7 +109,7 @@ impl<'row> Record<'row> {
     }
 
     /// The checksum, when it fits the row.
-    pub(crate) fn proof(&self) -> Option<u32> {
+    pub(crate) fn verified_crc(&self) -> Option<u32> {
         let columns = self.columns.as_ref()?;
         let Columns {
             app,
@@ -116,7 +128,7 @@ impl<'row> Record<'row> {
     }
 
     fn event(&self) -> Option<StoredEvent> {
-        self.proof()?;
+        self.verified_crc()?;
         let columns = self.columns.as_ref()?;
         Some(StoredEvent {
             sequence: self.sequence,
@@ -127,26 +139,40 @@ impl<'row> Record<'row> {
     }
 }
 
+// === impl Route ===
+
+impl<'row> Route<'row> {
+    /// Reads a row of [`ROUTE_COLUMNS`].
+    ///
+    /// # Errors
+    ///
+    /// Only when the statement has other columns, or none of the row's bytes can be read.
+    pub(crate) fn read(row: &'row rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        let bytes = |column| number(row, column).map(|bytes| bytes.and_then(|n| n.try_into().ok()));
+        Ok(Self {
+            sequence: number(row, 0)?.unwrap_or_default(),
+            journaled_ms: number(row, 1)?,
+            app: text(row, 2)?,
+            command: text(row, 3)?,
+            envelope_bytes: bytes(4)?.unwrap_or_default(),
+            body_bytes: bytes(5)?.unwrap_or_default(),
+        })
+    }
+}
+
 // === impl Columns ===
 
 impl<'row> Columns<'row> {
     /// `None` when a column holds what no writer of ours has put there.
     fn read(row: &'row rusqlite::Row<'_>) -> rusqlite::Result<Option<Self>> {
-        let text = |column| row.get_ref(column).map(|value| value.as_str().ok());
         let bytes = |column| row.get_ref(column).map(|value| value.as_blob().ok());
-        let number = |column| {
-            row.get_ref(column).map(|value| match value {
-                ValueRef::Integer(number) => u64::try_from(number).ok(),
-                _ => None,
-            })
-        };
         let columns = (
-            number(1)?,
-            text(2)?,
-            text(3)?,
+            number(row, 1)?,
+            text(row, 2)?,
+            text(row, 3)?,
             bytes(4)?,
             bytes(5)?,
-            number(6)?,
+            number(row, 6)?,
         );
         let (Some(journaled_ms), Some(app), Some(command), Some(envelope), Some(body), Some(crc)) =
             columns
@@ -162,6 +188,17 @@ impl<'row> Columns<'row> {
             crc,
         }))
     }
+}
+
+fn text<'row>(row: &'row rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<&'row str>> {
+    row.get_ref(column).map(|value| value.as_str().ok())
+}
+
+fn number(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
+    row.get_ref(column).map(|value| match value {
+        ValueRef::Integer(number) => u64::try_from(number).ok(),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

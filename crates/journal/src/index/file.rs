@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::{buffer::Entry, trim::Round};
 use crate::{
     Sequence,
-    side_file::{is_damage, restored, shm_path, stored, wal_path},
+    sqlite::{is_damage, restored, shm_path, stored, wal_path},
 };
 
 /// Raised when the format, or what the hashes of keys mean, changes. Another one is rebuilt, not migrated.
@@ -191,15 +191,6 @@ impl FileError {
             Self::Remove(_) => false,
         }
     }
-}
-
-/// Bytes of the index and its write-ahead file.
-pub(super) fn bytes(path: &Path) -> u64 {
-    [path.to_owned(), wal_path(path)]
-        .iter()
-        .filter_map(|part| fs::metadata(part).ok())
-        .map(|metadata| metadata.len())
-        .sum()
 }
 
 fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {

@@ -14,7 +14,10 @@ use super::{
     shared::{Memory, Shared, Stage},
     trim::{LOOKS_FOR_EACH_ENTRY, STEP_ENTRIES},
 };
-use crate::side_file::is_damage;
+use crate::{causes::Causes, sqlite::is_damage};
+
+/// How long searches may take to end before the file is replaced or closed.
+const READS_MAX: Duration = Duration::from_secs(2);
 
 /// Runs until the index is closed or abandoned.
 pub(super) fn run(shared: &Shared, file: IndexFile) {
@@ -36,7 +39,7 @@ pub(super) fn run(shared: &Shared, file: IndexFile) {
         }
     }
     // The writer goes last: it moves the write-ahead file into the index and removes it.
-    let _suspended = shared.readers.suspend();
+    let _suspended = shared.readers.suspend(READS_MAX);
     drop(flusher);
 }
 
@@ -164,17 +167,22 @@ impl Flusher<'_> {
 
     fn failed(&mut self, error: rusqlite::Error) {
         if is_damage(&error) {
-            self.restart(&error.to_string());
+            self.restart(&Causes(&error).to_string());
         } else {
             self.try_again_later(error);
         }
     }
 
-    /// Puts an empty index in the place of a damaged one. Readers are kept out until the new one is there.
+    /// Puts an empty index in the place of a damaged one. Readers are kept out until the new one is there; while one of
+    /// them does not end, this is tried again.
     fn restart(&mut self, reason: &str) {
+        // SQLite deletes write-ahead files by name: a reader of the old file would take the new one's with it.
+        let Some(suspended) = self.shared.readers.suspend(READS_MAX) else {
+            self.shared.memory().damage = Some(reason.to_owned());
+            return;
+        };
         let path = self.shared.path.display();
         warn!(%path, reason, "the index is damaged and starts anew");
-        let suspended = self.shared.readers.suspend();
         self.shared.memory().start_anew();
         self.file = None;
         self.create();
@@ -205,7 +213,7 @@ impl Flusher<'_> {
         let mut memory = self.shared.memory();
         if memory.failure.is_none() {
             let path = self.shared.path.display();
-            warn!(%path, %error, "the index can't be written; it is tried again");
+            warn!(%path, error = %Causes(&error), "the index can't be written; it is tried again");
         }
         memory.failure = Some(Arc::new(error));
         drop(memory);

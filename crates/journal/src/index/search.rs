@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use super::{IndexQuery, Key, buffer::Buffer, key};
 use crate::{
     Sequence,
-    side_file::{restored, stored},
+    sqlite::{restored, stored},
 };
 
 /// The first read of an intersection's stream, in rows; doubled while the stream is read on without a jump.

@@ -13,7 +13,10 @@ use super::{
     file::Origin,
     trim,
 };
-use crate::{Sequence, side_file::ReadPool};
+use crate::{
+    Sequence,
+    sqlite::{ReadPool, Share, open_to_read},
+};
 
 /// The sizes and times that shape an index; tests make them small.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +36,9 @@ pub(super) struct Shared {
     pub(super) path: PathBuf,
     pub(super) origin: Origin,
     pub(super) limits: Limits,
-    pub(super) readers: ReadPool,
+    pub(super) readers: Arc<ReadPool>,
+    /// For searches.
+    pub(super) share: Share,
     memory: Mutex<Memory>,
     /// For the flush thread: there may be something to do.
     work: Condvar,
@@ -83,8 +88,10 @@ pub(super) enum Stage {
 
 impl Shared {
     pub(super) fn new(path: PathBuf, origin: Origin, limits: Limits, memory: Memory) -> Self {
+        let readers = Arc::new(ReadPool::new(&path, open_to_read));
         Self {
-            readers: ReadPool::new(&path),
+            share: readers.share(),
+            readers,
             path,
             origin,
             limits,
@@ -124,32 +131,30 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the active buffer has room.
+    /// The buffers, when the active one has room.
     pub(super) fn room(&self) -> Result<MutexGuard<'_, Memory>, IndexError> {
         let mut memory = self.memory();
-        loop {
-            if memory.stage != Stage::Running {
-                return Err(self.closed());
-            }
-            if memory.restarts_told < memory.restarts {
-                memory.restarts_told = memory.restarts;
-                return Err(IndexError::Restarted {
-                    path: self.path.clone(),
-                });
-            }
-            if memory.active.len() < self.limits.buffer_entries {
-                return Ok(memory);
-            }
-            if memory.flushing.is_none() {
-                memory.hand_over();
-                self.wake_flusher();
-                return Ok(memory);
-            }
-            if let Some(failure) = &memory.failure {
-                return Err(self.write_error(Arc::clone(failure)));
-            }
-            memory = self.wait_for_progress(memory);
+        if memory.stage != Stage::Running {
+            return Err(self.closed());
         }
+        if memory.restarts_told < memory.restarts {
+            memory.restarts_told = memory.restarts;
+            return Err(IndexError::Restarted {
+                path: self.path.clone(),
+            });
+        }
+        if memory.active.len() < self.limits.buffer_entries {
+            return Ok(memory);
+        }
+        if memory.flushing.is_none() {
+            memory.hand_over();
+            self.wake_flusher();
+            return Ok(memory);
+        }
+        Err(match &memory.failure {
+            Some(failure) => self.write_error(Arc::clone(failure)),
+            None => self.busy(),
+        })
     }
 
     /// Adds entries to the active buffer and hands it over when it is full.
@@ -182,6 +187,12 @@ impl Shared {
 
     pub(super) fn closed(&self) -> IndexError {
         IndexError::Closed {
+            path: self.path.clone(),
+        }
+    }
+
+    pub(super) fn busy(&self) -> IndexError {
+        IndexError::Busy {
             path: self.path.clone(),
         }
     }

@@ -52,7 +52,39 @@ fn both<'a>(account: &'a str, group: &'a str) -> IndexQuery<'a> {
 /// Adds one entry an event for `id`, from behind the cursor through `through`.
 fn fill(index: &Index, id: &str, through: Sequence) {
     let entries = (index.cursor() + 1..=through).map(|sequence| (Key::Account(id), sequence));
-    index.add(entries, through).unwrap();
+    add(index, &entries.collect::<Vec<_>>(), through);
+}
+
+/// Adds, when the flush thread has made room.
+fn add(index: &Index, entries: &[(Key<'_>, Sequence)], through: Sequence) {
+    eventually("there is room", || {
+        match index.add(entries.iter().copied(), through) {
+            Err(IndexError::Busy { .. }) => false,
+            added => {
+                added.unwrap();
+                true
+            }
+        }
+    });
+}
+
+/// All pages of an answer, `limit` sequences at most.
+fn find(index: &Index, query: &IndexQuery<'_>, limit: usize) -> Result<Vec<Sequence>, IndexError> {
+    let mut sequences = Vec::new();
+    let mut query = *query;
+    loop {
+        let found = index.find(&query, limit - sequences.len())?;
+        sequences.extend(found.sequences);
+        if found.next.is_none() || sequences.len() == limit {
+            return Ok(sequences);
+        }
+        query.before = found.next;
+    }
+}
+
+/// Events up to here are on disk.
+fn durable(index: &Index) -> Sequence {
+    index.shared.memory().durable
 }
 
 fn rows_on_disk(dir: &TempDir) -> u64 {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use super::file::IndexFile;
 use crate::{
     Sequence,
-    side_file::{restored, stored},
+    sqlite::{restored, stored},
 };
 
 /// Entries that one step looks at: about a millisecond.

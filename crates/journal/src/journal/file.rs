@@ -16,7 +16,10 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig, params};
 use uuid::Uuid;
 
 use super::JournalError;
-use crate::Sequence;
+use crate::{
+    Sequence,
+    sqlite::{restored, stored},
+};
 
 /// The log's name in the journal's directory.
 pub(crate) const LOG: &str = "log.db";
@@ -145,8 +148,8 @@ pub(super) fn create(path: &Path, identity: &Identity) -> Result<(), JournalErro
             "INSERT INTO log VALUES (1, ?1, ?2, ?3, ?4, NULL)",
             params![
                 identity.log_id.as_bytes(),
-                identity.high_water.cast_signed(),
-                identity.clock_ms.cast_signed(),
+                stored(identity.high_water),
+                stored(identity.clock_ms),
                 identity.restored,
             ],
         )
@@ -182,8 +185,8 @@ pub(crate) fn identify(connection: &Connection, path: &Path) -> Result<Identity,
         .query_row(sql, [], |row| {
             Ok(Identity {
                 log_id: Uuid::from_bytes(row.get(0)?),
-                high_water: row.get::<_, i64>(1)?.cast_unsigned(),
-                clock_ms: row.get::<_, i64>(2)?.cast_unsigned(),
+                high_water: restored(row.get(1)?),
+                clock_ms: restored(row.get(2)?),
                 restored: row.get(3)?,
             })
         })

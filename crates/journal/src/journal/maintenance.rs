@@ -1,7 +1,8 @@
 //! Tools that work beside a running gateway: they take no lock, and read in short transactions.
 
 use std::{
-    fs::File,
+    fs::{DirEntry, File},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -13,11 +14,15 @@ use super::{
 };
 use crate::{
     Row, Sequence,
+    causes::Causes,
     event::{RECORD_COLUMNS, Record},
+    sqlite::{restored, stored},
 };
 
 /// Rows of one read.
 const STEP_EVENTS: u32 = 256;
+/// The name of a copy until it is whole.
+const UNFINISHED: &str = "log.db.unfinished";
 /// More findings of SQLite's own check help nobody.
 const PROBLEMS_MAX: u32 = 100;
 
@@ -57,7 +62,7 @@ pub fn check(path: &Path) -> Result<CheckReport, JournalError> {
         step(connection, after, source.last, &mut report, |_| Ok(()))
     });
     if let Err(error) = read {
-        report.problems.push(error.to_string());
+        report.problems.push(Causes(&error).to_string());
     }
     let checked = quick_check(&source.connection, &mut report);
     checked.map_err(|error| JournalError::of(&source.path, error))?;
@@ -66,23 +71,21 @@ pub fn check(path: &Path) -> Result<CheckReport, JournalError> {
 
 /// Copies the log of the journal at `path` into the new directory `to`; works while a gateway runs.
 ///
-/// Copies the events that are there when it begins. The first [`Journal::open`](super::Journal::open) of the copy
+/// Copies events up to the last one when it begins, the oldest first. Those that the gateway deletes meanwhile, because
+/// of retention or size, may be missing, also between others that were copied. The first [`Journal::open`](super::Journal::open) of the copy
 /// gives it a `log_id` of its own: cursors and ids of the original do not fit it. Damaged rows are copied as they are,
 /// and are named in the report.
 ///
 /// # Errors
 ///
-/// There is no log, `to` is not empty, or the disk refuses. An unfinished copy is not called `log.db`.
+/// There is no log, `to` is not empty, or the disk refuses. An unfinished copy is not called `log.db`, and does not stand
+/// in the way of the next backup into the same directory, which begins anew.
 pub fn backup(path: &Path, to: &Path) -> Result<CheckReport, JournalError> {
     let source = Source::open(path)?;
     let directory = JournalError::directory;
     file::create_directory(to).map_err(directory(to))?;
-    if to.read_dir().map_err(directory(to))?.next().is_some() {
-        return Err(JournalError::NotEmpty {
-            path: to.to_owned(),
-        });
-    }
-    let unfinished = to.join("log.db.unfinished");
+    clear(to)?;
+    let unfinished = to.join(UNFINISHED);
     let report = source.copy(&unfinished)?;
     File::open(&unfinished)
         .and_then(|copy| copy.sync_all())
@@ -90,6 +93,30 @@ pub fn backup(path: &Path, to: &Path) -> Result<CheckReport, JournalError> {
         .and_then(|()| file::sync_directory(to))
         .map_err(directory(to))?;
     Ok(report)
+}
+
+/// Removes what a failed backup has left in the directory.
+fn clear(to: &Path) -> Result<(), JournalError> {
+    let entries = to
+        .read_dir()
+        .and_then(Iterator::collect::<io::Result<Vec<_>>>)
+        .map_err(JournalError::directory(to))?;
+    // Its own name, and with what SQLite adds to it.
+    let is_ours = |entry: &DirEntry| {
+        entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(UNFINISHED.as_bytes())
+    };
+    if !entries.iter().all(is_ours) {
+        return Err(JournalError::NotEmpty {
+            path: to.to_owned(),
+        });
+    }
+    for entry in entries {
+        std::fs::remove_file(entry.path()).map_err(JournalError::directory(to))?;
+    }
+    Ok(())
 }
 
 // === impl Source ===
@@ -132,7 +159,7 @@ impl Source {
     fn copy(&self, to: &Path) -> Result<CheckReport, JournalError> {
         let identity = Identity {
             restored: true,
-            high_water: self.identity.high_water.max(self.last.cast_unsigned()),
+            high_water: self.identity.high_water.max(restored(self.last)),
             ..self.identity
         };
         file::create(to, &identity)?;
@@ -184,7 +211,7 @@ fn step(
         let (first, _) = report.bounds.unwrap_or((sequence, sequence));
         report.bounds = Some((first, sequence));
         each(row)?;
-        read = Some(sequence.cast_signed());
+        read = Some(stored(sequence));
     }
     Ok(read)
 }

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::sync::watch;
@@ -16,20 +17,24 @@ use uuid::Uuid;
 use super::{
     Head, Health, Journal, JournalError, Observer, Shared,
     appender::Runtimes,
-    file::{self, Identity, LOG, Purpose},
+    file::{self, Identity, LOG, Purpose, connect},
     queue::Queue,
     store::{Options, Store},
     writer::{Settings, Start, Writer},
 };
-use crate::{Config, reader::Pool};
+use crate::{Config, sqlite::ReadPool};
 
 /// The rows that a start looks at; `journal check` looks at all.
 const LAST_ROWS: u32 = 100;
+
+/// Frees more than the largest batch takes, and hardly delays its ack.
+const MAKE_ROOM_MAX: Duration = Duration::from_millis(20);
 
 pub(super) fn options(config: &Config) -> Options {
     Options {
         path: config.path.join(LOG),
         append: Purpose::Append,
+        make_room_max: MAKE_ROOM_MAX,
         #[cfg(test)]
         faults: Arc::default(),
     }
@@ -51,8 +56,7 @@ pub(super) fn open(
         log_id: start.log_id,
         sequence: start.end.last,
     };
-    let pool = Pool::new(options.path.clone());
-    pool.set_synced(head.sequence);
+    let readers = ReadPool::new(&options.path, |path| connect(path, Purpose::Read));
     let shared = Arc::new(Shared {
         queue: Queue::new(config.queue_events, saturated(config.queue_bytes.as_u64())),
         runtimes: Runtimes::default(),
@@ -61,7 +65,8 @@ pub(super) fn open(
         observer,
         released: AtomicU64::new(0),
         log_bytes: AtomicU64::new(0),
-        pool: Arc::new(pool),
+        readers: Arc::new(readers),
+        synced: Arc::new(AtomicU64::new(head.sequence)),
     });
     shared.log_bytes.store(start.bytes, Ordering::Relaxed);
     let settings = Settings {

@@ -6,7 +6,7 @@
 #[cfg(test)]
 pub(super) mod faults;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use uuid::Uuid;
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     Sequence,
     event::{RECORD_COLUMNS, Record},
+    sqlite::{restored, stored},
 };
 
 /// More frames than this are copied back at once, which keeps the write-ahead file small and each copy short.
@@ -42,6 +43,8 @@ pub(super) struct Store {
 pub(super) struct Options {
     pub(super) path: PathBuf,
     pub(super) append: Purpose,
+    /// Deletions that make room hold up the next batch no longer than this and one step.
+    pub(super) make_room_max: Duration,
     #[cfg(test)]
     pub(super) faults: std::sync::Arc<faults::Faults>,
 }
@@ -55,7 +58,7 @@ pub(super) struct Stamp {
 
 /// An acknowledged event by which the log proves itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Proof {
+pub(super) struct Witness {
     pub(super) sequence: Sequence,
     pub(super) crc: u32,
 }
@@ -86,7 +89,7 @@ pub(super) struct Trimmed {
 pub(super) struct End {
     pub(super) last: Sequence,
     pub(super) clock_ms: u64,
-    pub(super) proof: Option<Proof>,
+    pub(super) witness: Option<Witness>,
     pub(super) damaged: Vec<Sequence>,
 }
 
@@ -94,17 +97,17 @@ pub(super) struct End {
 
 impl Stamp {
     /// The events of a batch with the checksums of their places.
-    pub(super) fn proofs<'b>(
+    pub(super) fn witnesses<'b>(
         &self,
         batch: &'b [Pending],
-    ) -> impl Iterator<Item = (&'b Pending, Proof)> + use<'b> {
+    ) -> impl Iterator<Item = (&'b Pending, Witness)> + use<'b> {
         let Self {
             first,
             journaled_ms,
         } = *self;
         (first..).zip(batch).map(move |(sequence, event)| {
             let crc = event.crc(sequence, journaled_ms);
-            (event, Proof { sequence, crc })
+            (event, Witness { sequence, crc })
         })
     }
 }
@@ -157,15 +160,15 @@ impl Store {
         let mut insert = self
             .appending
             .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-        for (event, proof) in stamp.proofs(batch) {
+        for (event, witness) in stamp.witnesses(batch) {
             insert.execute(params![
-                proof.sequence.cast_signed(),
-                stamp.journaled_ms.cast_signed(),
+                stored(witness.sequence),
+                stored(stamp.journaled_ms),
                 event.app,
                 event.command,
                 event.envelope,
                 &event.body[..],
-                proof.crc,
+                witness.crc,
             ])?;
         }
         Ok(())
@@ -189,8 +192,8 @@ impl Store {
         let pragma = |sql| -> rusqlite::Result<u64> {
             self.appending
                 .prepare_cached(sql)?
-                .query_row([], |row| row.get::<_, i64>(0))
-                .map(i64::cast_unsigned)
+                .query_row([], |row| row.get(0))
+                .map(restored)
         };
         let pages = pragma("PRAGMA page_count")?.saturating_sub(pragma("PRAGMA freelist_count")?);
         Ok(pages * pragma("PRAGMA page_size")?)
@@ -267,11 +270,11 @@ impl Store {
         while let Some(row) = rows.next()? {
             let record = Record::read(row)?;
             end.last = end.last.max(record.sequence);
-            match (record.proof(), record.journaled_ms()) {
+            match (record.verified_crc(), record.journaled_ms()) {
                 (Some(crc), Some(journaled_ms)) => {
                     end.clock_ms = end.clock_ms.max(journaled_ms);
                     if newest {
-                        end.proof = Some(Proof {
+                        end.witness = Some(Witness {
                             sequence: record.sequence,
                             crc,
                         });
@@ -285,16 +288,16 @@ impl Store {
     }
 
     /// Whether an event is in the log as it was written.
-    pub(super) fn holds(&self, proof: Proof) -> rusqlite::Result<bool> {
+    pub(super) fn holds(&self, witness: Witness) -> rusqlite::Result<bool> {
         let sql = format!("SELECT {RECORD_COLUMNS} FROM events WHERE sequence = ?1");
         let found = self
             .appending
             .prepare_cached(&sql)?
-            .query_row([proof.sequence.cast_signed()], |row| {
-                Ok(Record::read(row)?.proof())
+            .query_row([stored(witness.sequence)], |row| {
+                Ok(Record::read(row)?.verified_crc())
             })
             .optional()?;
-        Ok(found.flatten() == Some(proof.crc))
+        Ok(found.flatten() == Some(witness.crc))
     }
 
     /// Deletes some of the oldest events within the limit. The event with the highest sequence may be among them: the
@@ -310,10 +313,10 @@ impl Store {
         let events = transaction
             .prepare_cached("DELETE FROM events WHERE sequence <= ?1")?
             .execute([cut])?;
-        if cut.cast_unsigned() >= limit.last {
+        if restored(cut) >= limit.last {
             transaction.execute(
                 "UPDATE log SET high_water = max(high_water, ?1), clock_ms = max(clock_ms, ?2)",
-                [limit.last.cast_signed(), limit.clock_ms.cast_signed()],
+                [stored(limit.last), stored(limit.clock_ms)],
             )?;
         }
         transaction.commit()?;
@@ -330,16 +333,18 @@ impl Store {
             "SELECT sequence, journaled_ms, length(envelope) + length(body) FROM events
              WHERE sequence <= ?1 ORDER BY sequence LIMIT ?2",
         )?;
-        let released = i64::try_from(limit.released).unwrap_or(i64::MAX);
-        let mut rows = oldest.query([released, TRIM_EVENTS_MAX])?;
+        let mut rows = oldest.query([stored(limit.released), TRIM_EVENTS_MAX])?;
         let (mut cut, mut bytes, mut read) = (None, 0, 0);
         while let Some(row) = rows.next()? {
-            let journaled_ms = row.get_ref(1)?.as_i64().unwrap_or_default().cast_unsigned();
-            if limit.before_ms.is_none_or(|before| journaled_ms < before) {
+            // A damaged time says nothing.
+            let journaled_ms = row.get_ref(1)?.as_i64().ok();
+            let journaled_ms = journaled_ms.and_then(|time| u64::try_from(time).ok());
+            let is_old = |before| journaled_ms.is_some_and(|journaled_ms| journaled_ms < before);
+            if limit.before_ms.is_none_or(is_old) {
                 cut = Some(row.get(0)?);
             }
             read += 1;
-            bytes += row.get_ref(2)?.as_i64().unwrap_or_default().cast_unsigned();
+            bytes += restored(row.get_ref(2)?.as_i64().unwrap_or_default());
             if bytes >= TRIM_BYTES_MAX {
                 return Ok((cut, true));
             }

@@ -23,7 +23,7 @@ use super::{
     AppendError, Head, Health, JournalError, Shared,
     failure::Failure,
     queue::Pending,
-    store::{End, Options, Proof, Stamp, Store},
+    store::{End, Options, Stamp, Store, Witness},
 };
 use crate::Sequence;
 
@@ -43,12 +43,14 @@ pub(super) struct Writer {
     /// The newest time that was given to one.
     clock_ms: u64,
     /// The last acknowledged event.
-    proof: Option<Proof>,
+    witness: Option<Witness>,
     unknown: Option<Unknown>,
     retry_at: Instant,
     trim_at: Instant,
     /// Said in the log already.
     cannot_trim: bool,
+    /// Why the log could not be reopened, as said last.
+    not_reopened: Option<String>,
     /// Held until the thread ends.
     lock: File,
 }
@@ -103,11 +105,12 @@ impl Writer {
             log_id,
             last: end.last,
             clock_ms: end.clock_ms,
-            proof: end.proof,
+            witness: end.witness,
             unknown: None,
             retry_at: Instant::now(),
             trim_at: Instant::now(),
             cannot_trim: false,
+            not_reopened: None,
             lock,
         }
     }
@@ -177,17 +180,19 @@ impl Writer {
 
     /// The batch is on disk: publishes it and answers its waiters; leaves `batch` empty.
     fn acknowledge(&mut self, stamp: Stamp, batch: &mut Vec<Pending>) {
-        let Some((_, proof)) = stamp.proofs(batch).last() else {
+        let Some((_, witness)) = stamp.witnesses(batch).last() else {
             return;
         };
-        self.proof = Some(proof);
-        self.last = self.last.max(proof.sequence);
+        self.witness = Some(witness);
+        self.last = self.last.max(witness.sequence);
         self.clock_ms = stamp.journaled_ms;
-        self.shared.pool.set_synced(proof.sequence);
+        self.shared
+            .synced
+            .store(witness.sequence, Ordering::Release);
         // First the head: whoever has an answer finds the event below it.
         self.shared.head.send_replace(Head {
             log_id: self.log_id,
-            sequence: proof.sequence,
+            sequence: witness.sequence,
         });
         self.shared.queue.done(batch);
         let log_id = self.log_id;
@@ -216,10 +221,10 @@ impl Writer {
 
     /// Refuses everything from now on, until the store works again.
     fn fail(&mut self, failure: &Failure) {
-        let (mode, health) = match failure.clone() {
+        let (mode, health) = match failure {
             Failure::Full => (Mode::Probing, Health::Full),
-            Failure::Refused(reason) => (Mode::Probing, Health::Unwritable(reason)),
-            Failure::Broken(reason) => (Mode::Recovering, Health::Recovering(reason)),
+            Failure::Refused(trouble) => (Mode::Probing, Health::Unwritable(trouble.kind)),
+            Failure::Broken(trouble) => (Mode::Recovering, Health::Recovering(trouble.kind)),
         };
         let now = Instant::now();
         // A broken store is reopened at once; a full one was just tried.
@@ -268,7 +273,8 @@ impl Writer {
             self.refuse(&mut unknown.batch, AppendError::Unwritable);
         }
         // Connections without a transaction do not stand in the checkpoint's way, but those that read do.
-        self.shared.pool.pause(EVERY);
+        let shared = self.shared.clone();
+        let suspended = shared.readers.suspend(EVERY);
         let closed = match &self.store {
             Some(store) if self.mode != Mode::Recovering => store
                 .checkpoint_all()
@@ -280,7 +286,7 @@ impl Writer {
             }),
         };
         self.store = None;
-        self.shared.pool.resume();
+        drop(suspended);
         drop(self.lock);
         closed
     }
@@ -292,8 +298,8 @@ impl Drop for Ending {
     fn drop(&mut self) {
         let shared = &self.0;
         if std::thread::panicking() {
-            let reason = "the writer of the log panicked".to_owned();
-            shared.health.send_replace(Health::Unwritable(reason));
+            let health = Health::Unwritable("the writer panicked");
+            shared.health.send_replace(health);
         }
         let waiting = shared.queue.abandon();
         shared.refuse(waiting, AppendError::Closed);

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension};
 use super::ReadLimit;
 use crate::{
     Row, Sequence,
-    event::{RECORD_COLUMNS, Record},
+    event::{RECORD_COLUMNS, ROUTE_COLUMNS, Record, Route},
+    sqlite::stored,
 };
 
 /// Which rows a read looks at, and in which order.
@@ -38,34 +39,57 @@ impl Found {
         }
     }
 
-    /// Takes a row, or ends the read when there is no room for it.
-    pub(super) fn take(&mut self, bytes: usize, row: impl FnOnce() -> Row) -> ControlFlow<()> {
+    /// Whether a row with a body of so many bytes may be taken.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
         let room = self.rows.len() < self.limit.events && self.bytes + bytes <= self.limit.bytes;
-        if !room && !self.rows.is_empty() {
-            return ControlFlow::Break(());
-        }
+        room || self.rows.is_empty()
+    }
+
+    pub(super) fn take(&mut self, bytes: usize, row: Row) {
         self.bytes += bytes;
-        self.rows.push(row());
-        ControlFlow::Continue(())
+        self.rows.push(row);
     }
 }
 
-/// Looks at rows until told to stop; `true` when there was no further row.
+/// Reads whole rows until told to stop; `true` when there was no further row.
 pub(super) fn scan(
     connection: &Connection,
     range: Range,
     mut look: impl FnMut(&Record<'_>) -> ControlFlow<()>,
 ) -> rusqlite::Result<bool> {
+    walk(connection, RECORD_COLUMNS, range, |row| {
+        Ok(look(&Record::read(row)?))
+    })
+}
+
+/// Looks at rows until told to stop, and touches neither their envelopes nor their bodies; `true` when there was no
+/// further row.
+pub(super) fn scan_routes(
+    connection: &Connection,
+    range: Range,
+    mut look: impl FnMut(&Route<'_>) -> rusqlite::Result<ControlFlow<()>>,
+) -> rusqlite::Result<bool> {
+    walk(connection, ROUTE_COLUMNS, range, |row| {
+        look(&Route::read(row)?)
+    })
+}
+
+fn walk(
+    connection: &Connection,
+    columns: &str,
+    range: Range,
+    mut look: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<ControlFlow<()>>,
+) -> rusqlite::Result<bool> {
     let (sql, bounds) = match range {
         Range::Up(after, through) => (
             format!(
-                "SELECT {RECORD_COLUMNS} FROM events WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence"
+                "SELECT {columns} FROM events WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence"
             ),
             [stored(after), stored(through)],
         ),
         Range::Down(before) => (
             format!(
-                "SELECT {RECORD_COLUMNS} FROM events WHERE sequence < ?1 AND sequence > ?2 ORDER BY sequence DESC"
+                "SELECT {columns} FROM events WHERE sequence < ?1 AND sequence > ?2 ORDER BY sequence DESC"
             ),
             [stored(before), 0],
         ),
@@ -73,7 +97,7 @@ pub(super) fn scan(
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(bounds)?;
     while let Some(row) = rows.next()? {
-        if look(&Record::read(row)?).is_break() {
+        if look(row)?.is_break() {
             return Ok(false);
         }
     }
@@ -96,7 +120,7 @@ pub(super) fn next_whole(
     let mut whole = None;
     scan(connection, range, |record| {
         whole = record
-            .proof()
+            .verified_crc()
             .and(record.journaled_ms())
             .map(|journaled_ms| (record.sequence, journaled_ms));
         match whole {
@@ -105,9 +129,4 @@ pub(super) fn next_whole(
         }
     })?;
     Ok(whole)
-}
-
-/// A sequence as SQLite keeps it; those beyond its numbers are never given.
-pub(super) fn stored(sequence: Sequence) -> i64 {
-    i64::try_from(sequence).unwrap_or(i64::MAX)
 }

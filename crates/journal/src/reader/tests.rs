@@ -123,6 +123,62 @@ fn a_filter_knows_commands_and_times() {
     check_down(&reader, &late, 9, 100, (&[], None));
 }
 
+/// Takes the first byte off the body of an event.
+fn damage(fixture: &mut Fixture, sequence: Sequence) {
+    fixture.stop();
+    let sql = "UPDATE events SET body = substr(body, 2) WHERE sequence = ?1";
+    let changed = fixture.sql().execute(sql, [sequence.cast_signed()]);
+    assert_eq!(changed.unwrap(), 1);
+    fixture.start();
+}
+
+#[test]
+fn what_does_not_match_is_not_read() {
+    let mut fixture = log(&["a", "b", "a", "b"]);
+    // Whoever reads the bodies finds out.
+    damage(&mut fixture, 2);
+    damage(&mut fixture, 3);
+    let reader = fixture.journal().reader();
+    check_up(&reader, &app("a"), 9, 100, (&[1, 3], None));
+    check_up(&reader, &app("b"), 9, 100, (&[2, 4], None));
+    check_down(&reader, &app("a"), 9, 100, (&[1], None));
+    check_down(&reader, &app("b"), 9, 100, (&[4], None));
+}
+
+#[test]
+fn a_damaged_time_does_not_end_a_read() {
+    let mut fixture = log(&["a", "a", "a"]);
+    fixture.stop();
+    for journaled_ms in [9000, 0] {
+        let sql = "UPDATE events SET journaled_ms = ?1 WHERE sequence = 2";
+        fixture.sql().execute(sql, [journaled_ms]).unwrap();
+        fixture.start();
+        let reader = fixture.journal().reader();
+        let times = Filter {
+            since_ms: Some(1000),
+            until_ms: Some(2000),
+            ..Filter::default()
+        };
+        check_up(&reader, &times, 9, 100, (&[1, 2, 3], None));
+        check_down(&reader, &times, 9, 100, (&[3, 1], None));
+        fixture.stop();
+    }
+    fixture.start();
+}
+
+#[test]
+fn a_filtered_read_ends_after_so_many_bytes() {
+    let fixture = Fixture::new();
+    let body = "x".repeat(1 << 20);
+    fixture.append(&[body.as_str(); 20]);
+    let reader = fixture.journal().reader();
+    let filter = Filter::default();
+    let up = reader.after_matching(0, &filter, EVERYTHING, 100).unwrap();
+    assert_eq!((up.rows.len(), up.next), (16, Some(16)));
+    let down = reader.before(21, &filter, EVERYTHING, 100).unwrap();
+    assert_eq!((down.rows.len(), down.next), (16, Some(5)));
+}
+
 #[test]
 fn several_events_come_in_the_order_asked_for() {
     let fixture = log(&["a"; 4]);

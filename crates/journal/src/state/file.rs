@@ -22,7 +22,10 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::StateError;
-use crate::side_file::{is_damage, shm_path, wal_path, with_suffix};
+use crate::{
+    causes::Causes,
+    sqlite::{is_damage, shm_path, wal_path, with_suffix},
+};
 
 /// "TCCs": tells the file from other programs'.
 const APPLICATION_ID: i64 = 0x5443_4373;
@@ -87,7 +90,7 @@ enum Trouble {
 impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Self {
         if is_damage(&error) {
-            Self::Damaged(error.to_string())
+            Self::Damaged(Causes(&error).to_string())
         } else {
             Self::Sqlite(error)
         }

@@ -8,7 +8,7 @@ use rusqlite::{
 use super::{Outcome, Reason, Status};
 use crate::{
     Sequence,
-    side_file::{restored, stored},
+    sqlite::{restored, stored},
 };
 
 /// Bytes of an error's text that are kept.

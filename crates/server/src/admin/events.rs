@@ -268,7 +268,7 @@ impl Finder {
                 group: selection.group.as_deref(),
                 before: Some(below),
             };
-            let found = self.index.find_page(&query, CHUNK_HITS)?;
+            let found = self.index.find(&query, CHUNK_HITS)?;
             // A damaged index starts anew; what it does not know again yet is for the next page to look up.
             if self.index.cursor() < indexed {
                 return Ok(Some(below));

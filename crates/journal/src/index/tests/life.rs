@@ -13,16 +13,15 @@ fn an_entry_is_found_before_and_after_its_flush() {
         .unwrap();
 
     assert_eq!(index.cursor(), 5);
-    assert_eq!(index.durable_cursor(), 0);
-    assert_eq!(index.find(&account("alice"), 9).unwrap(), [3]);
+    assert_eq!(durable(&index), 0);
+    assert_eq!(find(&index, &account("alice"), 9).unwrap(), [3]);
 
     index.shared.flush().unwrap();
-    assert_eq!(index.durable_cursor(), 5);
-    assert_eq!(index.find(&account("alice"), 9).unwrap(), [3]);
-    assert!(index.find(&account("bob"), 9).unwrap().is_empty());
-    assert!(index.find(&IndexQuery::default(), 9).unwrap().is_empty());
-    assert!(index.find(&account("alice"), 0).unwrap().is_empty());
-    assert!(index.bytes() > 0);
+    assert_eq!(durable(&index), 5);
+    assert_eq!(find(&index, &account("alice"), 9).unwrap(), [3]);
+    assert!(find(&index, &account("bob"), 9).unwrap().is_empty());
+    assert!(find(&index, &IndexQuery::default(), 9).unwrap().is_empty());
+    assert!(find(&index, &account("alice"), 0).unwrap().is_empty());
 }
 
 #[test]
@@ -50,6 +49,27 @@ fn a_quiet_index_flushes_by_itself() {
 }
 
 #[test]
+fn adding_does_not_wait_for_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(&dir, EAGER);
+    // A flush waits for the lock for seconds.
+    let mut other = Connection::open(dir.path().join("index.db")).unwrap();
+    let lock = other
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .unwrap();
+    let add_one = || {
+        let next = index.cursor() + 1;
+        index.add([(Key::Account("alice"), next)], next)
+    };
+    let refused = (0..20).find_map(|_| add_one().err()).unwrap();
+    assert!(matches!(refused, IndexError::Busy { .. }), "{refused}");
+    assert_eq!(index.cursor(), 8);
+    drop(lock);
+    eventually("there is room again", || add_one().is_ok());
+    assert_eq!(find(&index, &account("alice"), 9).unwrap().len(), 9);
+}
+
+#[test]
 fn close_keeps_everything_and_ends_the_index() {
     let dir = tempfile::tempdir().unwrap();
     let index = open(&dir, BY_HAND);
@@ -58,14 +78,14 @@ fn close_keeps_everything_and_ends_the_index() {
     index.close().unwrap();
     assert!(matches!(index.add([], 4), Err(IndexError::Closed { .. })));
     assert!(matches!(
-        index.find(&account("alice"), 1),
+        find(&index, &account("alice"), 1),
         Err(IndexError::Closed { .. })
     ));
     assert!(matches!(index.trim(1), Err(IndexError::Closed { .. })));
 
     let index = open(&dir, BY_HAND);
-    assert_eq!(index.durable_cursor(), 3);
-    assert_eq!(index.find(&account("alice"), 9).unwrap(), [3, 2, 1]);
+    assert_eq!(durable(&index), 3);
+    assert_eq!(find(&index, &account("alice"), 9).unwrap(), [3, 2, 1]);
 }
 
 #[test]
@@ -78,10 +98,10 @@ fn a_crash_forgets_what_was_not_flushed_and_says_where_to_go_on() {
     drop(index);
 
     let index = open(&dir, BY_HAND);
-    assert_eq!((index.cursor(), index.durable_cursor()), (3, 3));
-    assert_eq!(index.find(&account("alice"), 9).unwrap(), [3, 2, 1]);
+    assert_eq!((index.cursor(), durable(&index)), (3, 3));
+    assert_eq!(find(&index, &account("alice"), 9).unwrap(), [3, 2, 1]);
     fill(&index, "alice", 5);
-    assert_eq!(index.find(&account("alice"), 9).unwrap(), [5, 4, 3, 2, 1]);
+    assert_eq!(find(&index, &account("alice"), 9).unwrap(), [5, 4, 3, 2, 1]);
 }
 
 #[test]
@@ -104,12 +124,12 @@ fn a_killed_flush_is_repeated_without_a_trace() {
     assert_eq!(index.cursor(), 3);
     fill(&index, "alice", 6);
     assert_eq!(
-        index.find(&account("alice"), 9).unwrap(),
+        find(&index, &account("alice"), 9).unwrap(),
         [6, 5, 4, 3, 2, 1]
     );
     index.shared.flush().unwrap();
     assert_eq!(
-        index.find(&account("alice"), 9).unwrap(),
+        find(&index, &account("alice"), 9).unwrap(),
         [6, 5, 4, 3, 2, 1]
     );
 }
@@ -129,7 +149,7 @@ fn a_copy_of_a_living_index_is_whole_up_to_its_cursor() {
     let copy = open(&copied, BY_HAND);
     assert_eq!(copy.cursor(), 2_000);
     let expected: Vec<_> = (1..=2_000).rev().collect();
-    assert_eq!(copy.find(&account("alice"), 9_999).unwrap(), expected);
+    assert_eq!(find(&copy, &account("alice"), 9_999).unwrap(), expected);
 }
 
 #[test]
@@ -145,11 +165,11 @@ fn adding_again_changes_nothing() {
     // The third event is not part of this read.
     index.add(entries, 2).unwrap();
     index.add(entries, 2).unwrap();
-    assert_eq!(index.find(&account("alice"), 9).unwrap(), [2, 1]);
+    assert_eq!(find(&index, &account("alice"), 9).unwrap(), [2, 1]);
     index.add(entries, 3).unwrap();
     index.add([], 1).unwrap();
     assert_eq!(index.cursor(), 3);
-    assert_eq!(index.find(&account("alice"), 9).unwrap(), [3, 2, 1]);
+    assert_eq!(find(&index, &account("alice"), 9).unwrap(), [3, 2, 1]);
 }
 
 #[test]
@@ -161,11 +181,11 @@ fn the_index_of_another_log_or_other_commands_starts_empty() {
         index.close().unwrap();
 
         let index = Index::open(dir.path(), log_id, built_with).unwrap();
-        assert_eq!((index.cursor(), index.durable_cursor()), (0, 0));
-        assert!(index.find(&account("alice"), 9).unwrap().is_empty());
+        assert_eq!((index.cursor(), durable(&index)), (0, 0));
+        assert!(find(&index, &account("alice"), 9).unwrap().is_empty());
         fill(&index, "alice", 2);
         index.close().unwrap();
         let index = Index::open(dir.path(), log_id, built_with).unwrap();
-        assert_eq!(index.find(&account("alice"), 9).unwrap(), [2, 1]);
+        assert_eq!(find(&index, &account("alice"), 9).unwrap(), [2, 1]);
     }
 }

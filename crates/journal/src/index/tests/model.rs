@@ -73,7 +73,7 @@ fn three_hundred_thousand_entries_are_found_as_in_the_model() {
             })
             .collect();
         model.add(&entries);
-        index.add(entries, first + 999).unwrap();
+        add(&index, &entries, first + 999);
     }
     let check = |index: &Index| {
         for step in 0..100 {
@@ -86,12 +86,12 @@ fn three_hundred_thousand_entries_are_found_as_in_the_model() {
                     group,
                     before,
                 };
-                assert_eq!(index.find(&query, 60).unwrap(), model.find(&query, 60));
+                assert_eq!(find(index, &query, 60).unwrap(), model.find(&query, 60));
             }
         }
     };
     check(&index);
-    eventually("the first buffer is on disk", || index.durable_cursor() > 0);
+    eventually("the first buffer is on disk", || durable(&index) > 0);
     check(&index);
     index.close().unwrap();
     check(&Index::open(dir.path(), LOG, BUILT_WITH).unwrap());
@@ -159,7 +159,7 @@ proptest! {
                         log.extend(groups.iter().map(|&id| (Key::Group(IDS[usize::from(id)]), head)));
                     }
                     model.add(&log[start..]);
-                    index.add(log[start..].iter().copied(), head).unwrap();
+                    add(&index, &log[start..], head);
                 }
                 Step::Flush => index.shared.flush().unwrap(),
                 Step::Trim(kept) => {
@@ -173,13 +173,13 @@ proptest! {
                     index.trim(model.trimmed).unwrap();
                 }
                 Step::Crash => {
-                    let durable = index.durable_cursor();
+                    let durable = durable(&index);
                     drop(index);
                     index = open(&dir, limits);
                     prop_assert!(index.cursor() >= durable);
                     let cursor = index.cursor();
-                    let lost = log.iter().copied().filter(|&(_, sequence)| sequence > cursor);
-                    index.add(lost, head).unwrap();
+                    let lost: Vec<_> = log.iter().copied().filter(|&(_, sequence)| sequence > cursor).collect();
+                    add(&index, &lost, head);
                     index.trim(model.trimmed).unwrap();
                 }
                 Step::Find { account, group, back, limit } => {
@@ -188,7 +188,7 @@ proptest! {
                         group: group.map(|id| IDS[usize::from(id)]),
                         before: back.map(|back| (head + 1).saturating_sub(back)),
                     };
-                    prop_assert_eq!(index.find(&query, limit).unwrap(), model.find(&query, limit));
+                    prop_assert_eq!(find(&index, &query, limit).unwrap(), model.find(&query, limit));
                 }
             }
         }

@@ -15,7 +15,7 @@ fn pages_follow_each_other_without_a_gap() {
     let mut query = account("alice");
     let mut all = Vec::new();
     loop {
-        let found = index.find_page(&query, 77).unwrap();
+        let found = index.find(&query, 77).unwrap();
         all.extend(found.sequences);
         match found.next {
             Some(next) => query.before = Some(next),
@@ -38,10 +38,10 @@ fn a_page_of_an_intersection_is_bounded_work_and_goes_on() {
     index.add(entries, 200_000).unwrap();
     index.shared.flush().unwrap();
 
-    let page = index.find_page(&both("alice", "chess"), 10).unwrap();
+    let page = index.find(&both("alice", "chess"), 10).unwrap();
     assert!(page.sequences.is_empty());
     assert!(page.next.is_some_and(|next| (2..200_000).contains(&next)));
-    assert_eq!(index.find(&both("alice", "chess"), 10).unwrap(), [1]);
+    assert_eq!(find(&index, &both("alice", "chess"), 10).unwrap(), [1]);
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn searches_are_whole_while_buffers_fill_and_flush() {
             scope.spawn(|| {
                 while !ended.load(Ordering::Relaxed) {
                     let cursor = index.cursor();
-                    let found = index.find(&account("alice"), 50).unwrap();
+                    let found = find(&index, &account("alice"), 50).unwrap();
                     let newest = found.first().copied().unwrap_or_default();
                     assert!(newest >= cursor, "{newest} was found, {cursor} was added");
                     let expected: Vec<_> = (1..=newest).rev().take(50).collect();
@@ -71,6 +71,6 @@ fn searches_are_whole_while_buffers_fill_and_flush() {
         }
         ended.store(true, Ordering::Relaxed);
     });
-    let all = index.find(&account("alice"), usize::MAX).unwrap();
+    let all = find(&index, &account("alice"), usize::MAX).unwrap();
     assert_eq!(all, (1..=50_000).rev().collect::<Vec<_>>());
 }

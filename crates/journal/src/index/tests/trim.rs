@@ -26,7 +26,7 @@ fn old_events_are_forgotten_at_once_and_leave_the_disk() {
     for id in &ids {
         let query = account(id);
         assert_eq!(
-            index.find(&query, 99_999).unwrap(),
+            find(&index, &query, 99_999).unwrap(),
             model.find(&query, 99_999)
         );
     }
@@ -46,7 +46,7 @@ fn old_events_are_forgotten_at_once_and_leave_the_disk() {
 
     let index = open(&dir, BY_HAND);
     assert_eq!(index.cursor(), 40_000);
-    assert_eq!(index.find(&account("user0"), 1).unwrap(), [40_000]);
+    assert_eq!(find(&index, &account("user0"), 1).unwrap(), [40_000]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_round_of_trimming_goes_on_after_a_restart() {
     assert!((5_001..40_000).contains(&left), "one step left {left} rows");
 
     let index = open(&dir, BY_HAND);
-    let all = index.find(&account("alice"), 99_999).unwrap();
+    let all = find(&index, &account("alice"), 99_999).unwrap();
     assert_eq!(all.len(), 5_000);
     for _ in 0..10 {
         index.trim(35_000).unwrap();

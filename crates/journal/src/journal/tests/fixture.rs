@@ -4,8 +4,9 @@ use std::{
     future::Future,
     path::PathBuf,
     sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        mpsc::{self, Receiver, Sender},
     },
     time::Duration,
 };
@@ -40,6 +41,7 @@ pub(crate) struct Fixture {
     pub(crate) config: Config,
     pub(crate) counts: Arc<Counts>,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) make_room_max: Duration,
     journal: Option<Journal>,
 }
 
@@ -49,10 +51,29 @@ pub(crate) struct Counts {
     pub(crate) committed: AtomicUsize,
     pub(crate) unrecorded: AtomicUsize,
     pub(crate) trimmed: AtomicU64,
+    /// Lets the writer panic behind its next batch.
+    pub(crate) panics: AtomicBool,
+    /// Holds the writer after each step of deletion.
+    pub(crate) gate: Mutex<Option<Gate>>,
+}
+
+/// Holds the writer's thread until it is let go on, or the other end is dropped.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    arrived: Sender<()>,
+    pass: Receiver<()>,
+}
+
+/// The other end of a [`Gate`].
+#[derive(Debug)]
+pub(crate) struct Gatekeeper {
+    arrived: Receiver<()>,
+    pass: Sender<()>,
 }
 
 impl Observer for Counts {
     fn committed(&self, events: usize, _took: Duration) {
+        assert!(!self.panics.load(Ordering::SeqCst), "as a test wants it");
         self.commits.fetch_add(1, Ordering::SeqCst);
         self.committed.fetch_add(events, Ordering::SeqCst);
     }
@@ -63,6 +84,26 @@ impl Observer for Counts {
 
     fn trimmed(&self, events: u64) {
         self.trimmed.fetch_add(events, Ordering::SeqCst);
+        if let Some(gate) = &*self.gate.lock().unwrap()
+            && gate.arrived.send(()).is_ok()
+        {
+            // The gatekeeper left: nobody is held any more.
+            gate.pass.recv().ok();
+        }
+    }
+}
+
+// === impl Gatekeeper ===
+
+impl Gatekeeper {
+    /// Waits until the writer has done a step of deletion; from now on it is held.
+    pub(crate) fn wait(&self) {
+        self.arrived.recv_timeout(PATIENCE).unwrap();
+    }
+
+    /// Lets the writer go on.
+    pub(crate) fn pass(&self) {
+        self.pass.send(()).unwrap();
     }
 }
 
@@ -89,6 +130,7 @@ impl Fixture {
             config,
             counts: Arc::default(),
             faults: Arc::default(),
+            make_room_max: Duration::from_millis(20),
             journal: None,
         };
         fixture.start();
@@ -102,6 +144,7 @@ impl Fixture {
     pub(crate) fn try_open(&self) -> Result<Journal, JournalError> {
         let mut options = open::options(&self.config);
         options.faults = self.faults.clone();
+        options.make_room_max = self.make_room_max;
         open::open(&self.config, options, self.counts.clone())
     }
 
@@ -116,6 +159,25 @@ impl Fixture {
     /// Drops the journal without closing it.
     pub(crate) fn into_directory(self) -> TempDir {
         self.directory
+    }
+
+    /// Drops the journal without closing it: its writer ends by itself.
+    pub(crate) fn abandon(&mut self) {
+        self.journal = None;
+    }
+
+    /// Holds the writer after each step of deletion.
+    pub(crate) fn gate(&self) -> Gatekeeper {
+        let (arrived, arrivals) = mpsc::channel();
+        let (pass, passed) = mpsc::channel();
+        *self.counts.gate.lock().unwrap() = Some(Gate {
+            arrived,
+            pass: passed,
+        });
+        Gatekeeper {
+            arrived: arrivals,
+            pass,
+        }
     }
 
     pub(crate) fn restart(&mut self) {

@@ -65,6 +65,28 @@ fn a_backup_overwrites_nothing() {
 }
 
 #[test]
+fn a_failed_backup_does_not_block_the_next() {
+    let mut fixture = Fixture::new();
+    fixture.append(&["a", "b"]);
+    let to = fixture.directory.path().join("backup");
+    std::fs::create_dir(&to).unwrap();
+    // As left by one that was killed.
+    std::fs::copy(fixture.log(), to.join("log.db.unfinished")).unwrap();
+    std::fs::write(to.join("log.db.unfinished-journal"), b"x").unwrap();
+    assert_eq!(backup(&fixture.config.path, &to).unwrap().events, 2);
+    let names: Vec<_> = to
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["log.db"]);
+    fixture.stop();
+    fixture.config.path = to;
+    fixture.start();
+    assert_eq!(fixture.bodies(), ["a", "b"]);
+}
+
+#[test]
 fn a_missing_log_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let error = check(directory.path()).unwrap_err();

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_FSYNC, SQLITE_READONLY};
 
-use super::fixture::{EVERYTHING, Fixture, block_on, body_of, envelope};
+use super::fixture::{EVERYTHING, Fixture, block_on, body_of, envelope, eventually};
 use crate::{AppendError, Health, JournalError, journal::store::faults::Fault};
 
 const ALWAYS: usize = usize::MAX;
@@ -44,7 +44,7 @@ fn nothing_is_acknowledged_or_read_while_the_disk_fails() {
         });
         let mut health = fixture.journal().health();
         health
-            .wait_for(|health| matches!(health, Health::Recovering(_)))
+            .wait_for(|health| *health == Health::Recovering("a sync failed"))
             .await
             .unwrap();
         for _ in 0..3 {
@@ -101,7 +101,7 @@ fn a_read_only_disk_refuses_with_a_reason() {
     let fixture = Fixture::new();
     fixture.fail(Fault::Lost(SQLITE_READONLY), ALWAYS);
     assert_eq!(fixture.try_append("refused"), Err(AppendError::Unwritable));
-    fixture.wait_for(|health| matches!(health, Health::Unwritable(_)));
+    fixture.wait_for(|health| *health == Health::Unwritable("read-only"));
     fixture.faults.clear();
     fixture.wait_for(|health| *health == Health::Writable);
     fixture.append(&["a"]);
@@ -126,4 +126,20 @@ fn closing_while_recovering_answers_everyone_and_says_so() {
     fixture.faults.clear();
     fixture.start();
     assert_eq!(fixture.bodies(), ["a"]);
+}
+
+#[test]
+fn a_dead_writer_is_seen_and_refuses() {
+    let mut fixture = Fixture::new();
+    assert!(!fixture.journal().is_dead());
+    fixture.counts.panics.store(true, Ordering::SeqCst);
+    fixture.append(&["a"]);
+    eventually(|| fixture.journal().is_dead());
+    assert!(matches!(
+        *fixture.journal().health().borrow(),
+        Health::Unwritable(_)
+    ));
+    assert_eq!(fixture.try_append("b"), Err(AppendError::Closed));
+    let error = fixture.close().unwrap_err();
+    assert!(matches!(error, JournalError::NotClosed { .. }), "{error:?}");
 }

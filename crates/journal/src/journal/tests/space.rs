@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use bytesize::ByteSize;
 
 use super::fixture::{Fixture, body_of, envelope, eventually};
-use crate::{AppendError, Health};
+use crate::{AppendError, Health, Journal};
 
 #[test]
 fn only_released_events_are_deleted_after_the_retention() {
@@ -63,7 +63,7 @@ fn a_full_log_refuses_until_events_are_released() {
     fixture.wait_for(|health| *health == Health::Full);
     // Nothing was deleted that is needed.
     assert_eq!(fixture.sequences(), (1..=accepted).collect::<Vec<_>>());
-    assert!(fixture.journal().usage().bytes < 256 * 1024 + 3 * 4096);
+    assert!(fixture.journal().usage().log_bytes < 256 * 1024 + 3 * 4096);
 
     fixture.journal().release(accepted / 2);
     fixture.wait_for(|health| *health == Health::Writable);
@@ -85,9 +85,65 @@ fn a_released_log_stays_below_its_limit_under_load() {
             fixture.journal().release(id.sequence());
         }
     });
-    eventually(|| fixture.journal().usage().bytes <= 512 * 1024);
+    eventually(|| fixture.journal().usage().log_bytes <= 512 * 1024);
     let size = std::fs::metadata(fixture.log()).unwrap().len();
     assert!(size < 1024 * 1024, "free pages are used again: {size}");
+}
+
+#[test]
+fn a_log_far_over_its_limit_refuses_while_it_deletes() {
+    let mut fixture = Fixture::with(|config| config.bytes_max = ByteSize::kib(64));
+    fixture.stop();
+    fixture.make_room_max = Duration::ZERO;
+    fixture.start();
+    fixture.journal().release(u64::MAX);
+    let gatekeeper = fixture.gate();
+    record_at_once(&fixture, 1500);
+    // At the latest behind the first large batch; if it were deleted as a whole, nobody would come any more.
+    loop {
+        gatekeeper.wait();
+        if *fixture.journal().health().borrow() == Health::Full {
+            break;
+        }
+        gatekeeper.pass();
+    }
+    assert_eq!(fixture.try_append("refused"), Err(AppendError::Full));
+    drop(gatekeeper);
+    fixture.wait_for(|health| *health == Health::Writable);
+    fixture.append(&["next"]);
+}
+
+#[test]
+fn deletion_does_not_hold_up_the_end() {
+    let mut fixture = Fixture::new();
+    record_at_once(&fixture, 1500);
+    fixture.restart();
+    assert_eq!(fixture.sequences().len(), 1500);
+    fixture.stop();
+    fixture.config.bytes_max = ByteSize::kib(64);
+    fixture.make_room_max = Duration::ZERO;
+    fixture.start();
+    let gatekeeper = fixture.gate();
+    fixture.journal().release(u64::MAX);
+    gatekeeper.wait();
+    fixture.abandon();
+    drop(gatekeeper);
+    eventually(|| fixture.try_open().and_then(Journal::close).is_ok());
+    assert!(fixture.counts.trimmed.load(Ordering::SeqCst) < 1000);
+}
+
+/// Queues events of 4 KiB while the writer can't write, so that they share few batches.
+fn record_at_once(fixture: &Fixture, events: usize) {
+    let mut other = fixture.sql();
+    let lock = other
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .unwrap();
+    let (appender, _completions) = fixture.journal().appender();
+    let body = body_of(&"x".repeat(4096));
+    for _ in 0..events {
+        assert!(appender.record(envelope("demo"), body.clone()));
+    }
+    drop(lock);
 }
 
 #[test]

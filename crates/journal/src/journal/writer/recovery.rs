@@ -15,7 +15,10 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use super::{AppendError, EVERY, Failure, Health, Pending, Stamp, Writer};
-use crate::journal::{JournalError, store::Store};
+use crate::{
+    causes::Causes,
+    journal::{failure::Trouble, store::Store},
+};
 
 /// How long reads may take to end before the connections are closed.
 const READS_MAX: Duration = Duration::from_secs(2);
@@ -36,8 +39,8 @@ impl Unknown {
 
     /// Whether the batch is in the log: a transaction is there as a whole or not at all, so its last event tells.
     fn is_in(&self, store: &Store) -> rusqlite::Result<bool> {
-        match self.stamp.proofs(&self.batch).last() {
-            Some((_, proof)) => store.holds(proof),
+        match self.stamp.witnesses(&self.batch).last() {
+            Some((_, witness)) => store.holds(witness),
             None => Ok(false),
         }
     }
@@ -66,52 +69,61 @@ impl Writer {
     /// Reopens the store and goes on when it has proved itself.
     pub(super) fn recover(&mut self) {
         self.store = None;
-        let recovered = if self.shared.pool.pause(READS_MAX) {
-            self.reopen()
-        } else {
-            Err("a read does not end".to_owned())
+        let recovered = match self.shared.readers.suspend(READS_MAX) {
+            Some(_suspended) => self.reopen(),
+            None => Err(Trouble::known("a read does not end")),
         };
-        self.shared.pool.resume();
         self.retry_at = Instant::now() + EVERY;
         match recovered {
             Ok((store, written)) => {
                 self.store = Some(store);
+                self.not_reopened = None;
                 // In this order: whoever is told that its event is there may append the next one.
                 self.go_on();
                 self.resolve(written);
             }
-            Err(reason) => {
-                let path = self.settings.options.path.display();
-                warn!(%path, reason, "the log could not be reopened: trying again");
-                self.shared.health.send_replace(Health::Recovering(reason));
+            Err(Trouble { kind, text }) => {
+                // It is tried every second.
+                if self.not_reopened.as_ref() != Some(&text) {
+                    let path = self.settings.options.path.display();
+                    warn!(%path, reason = text, "the log could not be reopened: trying again");
+                    self.not_reopened = Some(text);
+                }
+                self.shared.health.send_replace(Health::Recovering(kind));
             }
         }
     }
 
     /// Opens the store and makes it prove itself; also says whether the unknown batch is in it.
-    fn reopen(&self) -> Result<(Store, bool), String> {
-        let text = |error: rusqlite::Error| error.to_string();
-        let (store, identity) =
-            Store::open(&self.settings.options).map_err(|error| describe(&error))?;
+    fn reopen(&self) -> Result<(Store, bool), Trouble> {
+        let of = |error: rusqlite::Error| Trouble::of(&error);
+        let opened = Store::open(&self.settings.options).map_err(|error| Trouble {
+            kind: "it can't be opened",
+            text: Causes(&error).to_string(),
+        });
+        let (store, identity) = opened?;
         if identity.log_id != self.log_id {
-            return Err("another log lies at its path".to_owned());
+            return Err(Trouble::known("another log lies at its path"));
         }
         empty_wal(&store)?;
         // Unless it was deleted, when nobody needed it any more.
-        if let Some(proof) = self.proof
-            && identity.high_water < proof.sequence
-            && !store.holds(proof).map_err(text)?
+        if let Some(witness) = self.witness
+            && identity.high_water < witness.sequence
+            && !store.holds(witness).map_err(of)?
         {
-            return Err(format!(
-                "the last acknowledged event, {}, is missing or damaged",
-                proof.sequence
-            ));
+            return Err(Trouble {
+                kind: "the last acknowledged event is missing or damaged",
+                text: format!(
+                    "the last acknowledged event, {}, is missing or damaged",
+                    witness.sequence
+                ),
+            });
         }
         // An empty write-ahead file is emptied without a sync, and proves nothing.
-        store.probe().map_err(text)?;
+        store.probe().map_err(of)?;
         empty_wal(&store)?;
         let written = match &self.unknown {
-            Some(unknown) => unknown.is_in(&store).map_err(text)?,
+            Some(unknown) => unknown.is_in(&store).map_err(of)?,
             None => false,
         };
         Ok((store, written))
@@ -129,18 +141,10 @@ impl Writer {
     }
 }
 
-fn empty_wal(store: &Store) -> Result<(), String> {
+fn empty_wal(store: &Store) -> Result<(), Trouble> {
     match store.checkpoint_all() {
         Ok(true) => Ok(()),
-        Ok(false) => Err("another process reads the log".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// An error with what caused it, on one line.
-fn describe(error: &JournalError) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
+        Ok(false) => Err(Trouble::known("another process reads the log")),
+        Err(error) => Err(Trouble::of(&error)),
     }
 }

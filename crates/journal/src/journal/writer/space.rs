@@ -14,16 +14,14 @@ use tracing::{error, warn};
 use super::{EVERY, Failure, Mode, Writer, now_ms};
 use crate::{
     AppendError, Health,
+    causes::Causes,
     journal::store::{TrimLimit, Trimmed},
 };
 
 /// Pause between two steps that only follow the retention.
 const STEP_EVERY: Duration = Duration::from_millis(10);
-/// Steps that make room for the next batch, at one time; longer only when the log is far too large.
-const MAKE_ROOM_MAX: Duration = Duration::from_millis(20);
-
 impl Writer {
-    /// Deletes what may be deleted now, and stops or goes on accepting events by the room that is left.
+    /// Deletes what may be deleted now, for a moment, and stops or goes on accepting events by the room that is left.
     pub(super) fn make_room(&mut self) {
         let started = Instant::now();
         while self.is_over() || started >= self.trim_at {
@@ -36,12 +34,15 @@ impl Writer {
                 break;
             }
             if step.events == 0 {
-                return self.stop_over_limit();
+                return self.stop_over_limit("every event is still needed");
             }
-            if started.elapsed() > MAKE_ROOM_MAX && !self.is_far_over() {
+            if started.elapsed() >= self.settings.options.make_room_max {
                 self.trim_at = started;
                 break;
             }
+        }
+        if self.is_far_over() {
+            self.stop_over_limit("old events are not deleted fast enough");
         }
         if self.mode == Mode::OverLimit && !self.is_over() {
             self.go_on();
@@ -83,10 +84,10 @@ impl Writer {
             // Reopening does not mend old pages, and the log's end is sound: it only can't give up space any more.
             let path = self.settings.options.path.display();
             if !std::mem::replace(&mut self.cannot_trim, true) {
-                warn!(%path, %error, "old events can't be deleted: run `journal check`, restore a backup");
+                warn!(%path, error = %Causes(error), "old events can't be deleted: run `journal check`, restore a backup");
             }
             if self.is_over() {
-                self.stop_over_limit();
+                self.stop_over_limit("old events can't be deleted");
             }
             return;
         }
@@ -97,12 +98,13 @@ impl Writer {
         }
     }
 
-    fn stop_over_limit(&mut self) {
+    /// Refuses events until the log is below its limit again.
+    fn stop_over_limit(&mut self, reason: &str) {
         if self.mode != Mode::Writing {
             return;
         }
         let path = self.settings.options.path.display();
-        error!(%path, "the log has reached journal.bytes_max and every event is still needed: callbacks are not acknowledged");
+        error!(%path, reason, "the log has reached journal.bytes_max: callbacks are not acknowledged");
         self.stop(Mode::OverLimit, Health::Full, AppendError::Full);
     }
 
@@ -110,6 +112,7 @@ impl Writer {
         self.shared.log_bytes.load(Ordering::Relaxed) > self.settings.bytes_max
     }
 
+    /// Deleting does not keep up with appending, or the limit was lowered: the log must not grow further.
     fn is_far_over(&self) -> bool {
         let bytes_max = self.settings.bytes_max;
         self.shared.log_bytes.load(Ordering::Relaxed) > bytes_max.saturating_add(bytes_max / 8)

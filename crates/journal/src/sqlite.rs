@@ -1,13 +1,32 @@
-//! What the files beside the log (`index.db`, `state.db`) share: how an error tells damage from trouble, how 64-bit
-//! numbers are stored, and a pool of readers. The log itself is not opened through here.
+//! What the three files (`log.db`, `index.db`, `state.db`) share: how 64-bit numbers are stored, a pool of readers, and
+//! how an error of a derived file tells damage from trouble.
 
 mod read_pool;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use rusqlite::ErrorCode;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-pub(crate) use self::read_pool::ReadPool;
+pub(crate) use self::read_pool::{PoolError, ReadPool, Share};
+
+/// How long a read waits for a lock. In a write-ahead log readers wait for nobody but a recovery.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Page cache of each connection, in KiB: reads are short and touch few pages.
+const CACHE_KIB: i64 = 512;
+
+/// Opens `index.db` or `state.db` for reading.
+pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(connection)
+}
 
 /// Whether the file's content is at fault, so that trying again can't help. Trouble with the disk, its space, its
 /// permissions or a lock is not damage.
