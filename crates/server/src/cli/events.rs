@@ -7,7 +7,7 @@ use super::{
     arguments::{EventsOptions, Filters},
     client::Client,
     event::Event,
-    failure::{Failure, Verdict},
+    failure::{Ending, Failure},
     moment::{self, Moment},
     output::Output,
 };
@@ -28,7 +28,7 @@ pub(super) fn run(
     client: &Client,
     options: &EventsOptions,
     output: &mut Output<'_>,
-) -> Result<Verdict, Failure> {
+) -> Result<Ending, Failure> {
     let mut left = if options.all { u64::MAX } else { options.limit };
     let mut cursor: Option<String> = None;
     loop {
@@ -53,7 +53,7 @@ pub(super) fn run(
         // A page can be empty and have a next one: the server looks at so many rows a call.
         match page.next {
             Some(next) if left > 0 && Some(&next) != cursor.as_ref() => cursor = Some(next),
-            _ => return Ok(Verdict::Done),
+            _ => return Ok(Ending::Done),
         }
     }
 }
