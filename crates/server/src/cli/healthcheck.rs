@@ -23,7 +23,11 @@ pub(super) fn run(
     for base in listeners(&loader.load()?)? {
         check(&base, options.insecure)?;
     }
-    output.line("ok")?;
+    if output.wants_json() {
+        output.json(&serde_json::json!({ "ok": true }))?;
+    } else {
+        output.line("ok")?;
+    }
     Ok(Ending::Done)
 }
 
