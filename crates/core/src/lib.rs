@@ -16,9 +16,7 @@ mod query;
 mod refusal;
 
 pub use answer::{Ack, ActionStatus, Answer, Noted, Phase};
-pub use authentication::{
-    App, Apps, AppsError, Genuine, Peer, SIGN_WINDOW_SECONDS, Token, TokenError, sign,
-};
+pub use authentication::{App, Apps, AppsError, Genuine, Peer, Token, TokenError, sign};
 pub use callback::{Callback, Context, EventTime, HandlerError, Subjects};
 pub use callbacks::{Callbacks, List, Visitor};
 pub use decode::{Decoded, Drift, command_drift, decode};

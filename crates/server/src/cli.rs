@@ -42,7 +42,7 @@ use self::{
     arguments::{Arguments, Command},
     client::Client,
     configuration::Loader,
-    failure::{Failure, Verdict},
+    failure::{Ending, Failure},
     output::Output,
 };
 use crate::run::{Durability, serve};
@@ -86,7 +86,7 @@ fn run<L: List>(
     let command = arguments
         .command
         .unwrap_or(Command::Serve { unsynced: false });
-    let verdict = match command {
+    let ending = match command {
         Command::Serve { unsynced } => {
             let (file, environment) = loader.into_parts();
             let durability = if unsynced {
@@ -123,12 +123,12 @@ fn run<L: List>(
         Command::Openapi => {
             let path = loader.load()?.callbacks.path;
             output.raw(crate::openapi::document::<L>(&path).trim_end())?;
-            Verdict::Done
+            Ending::Done
         }
         Command::Journal { action } => journal::run(action, &loader, output)?,
         Command::Healthcheck(options) => healthcheck::run(&options, &loader, output)?,
     };
-    Ok(verdict.exit_code())
+    Ok(ending.exit_code())
 }
 
 fn dispatcher<L: List>(callbacks: Callbacks<L>) -> Result<Dispatcher, Failure> {

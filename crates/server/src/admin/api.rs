@@ -21,7 +21,10 @@ use super::{
     problem::Problem,
     stream, time,
 };
-use crate::openapi::payload::{EventStream, Reply};
+use crate::{
+    clock,
+    openapi::payload::{EventStream, Reply},
+};
 
 /// Events on a page when nobody says how many.
 const LIMIT_DEFAULT: u16 = 50;
@@ -234,7 +237,7 @@ impl Api {
 }
 
 fn moment(text: Option<&str>) -> Result<Option<u64>, Problem> {
-    text.map(|text| time::parse(text, time::now_ms()))
+    text.map(|text| time::parse(text, clock::now_ms()))
         .transpose()
         .map_err(|error| Problem::bad_request(error.to_string()))
 }

@@ -89,6 +89,8 @@ pub(crate) enum Lookup {
 struct Filling<'a> {
     head: Head,
     selection: &'a Selection,
+    /// What the log is asked for. Without `until`: the page begins below it, and the reader need not search it again.
+    filter: Filter,
     limit: usize,
     /// Events at or below this are out of the question.
     floor: Sequence,
@@ -153,6 +155,10 @@ impl Finder {
         let mut filling = Filling {
             head,
             selection,
+            filter: Filter {
+                until_ms: None,
+                ..selection.filter.clone()
+            },
             limit,
             floor: 0,
             bytes: 0,
@@ -185,8 +191,9 @@ impl Finder {
             events: filling.limit,
             bytes: PAGE_BYTES_MAX,
         };
-        let filter = &filling.selection.filter;
-        let page = self.reader.before(below, filter, limit, SCAN_MAX)?;
+        let page = self
+            .reader
+            .before(below, &filling.filter, limit, SCAN_MAX)?;
         for row in page.rows {
             if let Row::Event(stored) = row {
                 let prepared = prepare(&stored, &self.dispatcher);
@@ -219,7 +226,6 @@ impl Finder {
         mut below: Sequence,
         indexed: Sequence,
     ) -> Result<Option<Sequence>, FindError> {
-        let selection = filling.selection;
         let lowest = indexed.max(filling.floor);
         let limit = ReadLimit {
             events: CHUNK_EVENTS,
@@ -229,17 +235,13 @@ impl Finder {
         while scan_left > 0 {
             let page = self
                 .reader
-                .before(below, &selection.filter, limit, scan_left)?;
+                .before(below, &filling.filter, limit, scan_left)?;
             for row in page.rows {
                 let Row::Event(stored) = row else { continue };
                 if stored.sequence <= lowest {
                     return Ok(None);
                 }
-                let prepared = prepare(&stored, &self.dispatcher);
-                if !selection.is_about(&prepared.subjects) {
-                    continue;
-                }
-                if !filling.push(&stored, &prepared) {
+                if !filling.push_if_about(&stored, &self.dispatcher) {
                     return Ok(Some(stored.sequence));
                 }
             }
@@ -281,11 +283,7 @@ impl Finder {
                     if !selection.takes(&stored) {
                         continue;
                     }
-                    let prepared = prepare(&stored, &self.dispatcher);
-                    if !selection.is_about(&prepared.subjects) {
-                        continue;
-                    }
-                    if !filling.push(&stored, &prepared) {
+                    if !filling.push_if_about(&stored, &self.dispatcher) {
                         return Ok(Some(stored.sequence));
                     }
                 }
@@ -357,6 +355,12 @@ impl Finder {
 // === impl Filling ===
 
 impl Filling<'_> {
+    /// Decodes an event and adds it if it is about what is asked for; the rest as for [`Filling::push`].
+    fn push_if_about(&mut self, stored: &StoredEvent, dispatcher: &Dispatcher) -> bool {
+        let prepared = prepare(stored, dispatcher);
+        !self.selection.is_about(&prepared.subjects) || self.push(stored, &prepared)
+    }
+
     /// Adds an event. `false` when it was the last one that the page has room for.
     fn push(&mut self, stored: &StoredEvent, prepared: &Prepared) -> bool {
         self.bytes += stored.body.len();

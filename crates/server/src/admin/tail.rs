@@ -11,7 +11,7 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    blocking::Blocking,
+    blocking::{Blocking, Panicked},
     cursor::Cursor,
     event::{Event, prepare},
     events::{Finder, Selection},
@@ -81,6 +81,17 @@ pub(crate) enum GapReason {
     Damaged,
 }
 
+/// A stream can't go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TailError {
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The read panicked.
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
+}
+
 /// One read of the log.
 struct Chunk {
     items: Vec<(Sequence, Kind)>,
@@ -135,7 +146,7 @@ impl Tail {
     /// # Errors
     ///
     /// When the log can't be read; the reader goes on from its last item some other time.
-    pub(crate) async fn next(&mut self) -> Result<Option<Item>, ReadError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Item>, TailError> {
         loop {
             if self.stop.is_cancelled() {
                 return Ok(None);
@@ -172,8 +183,8 @@ impl Tail {
         }
     }
 
-    /// Reads on; `None` when the gateway stops meanwhile or the read panicked.
-    async fn read(&self, head: Head) -> Result<Option<Chunk>, ReadError> {
+    /// Reads on; `None` when the gateway stops meanwhile.
+    async fn read(&self, head: Head) -> Result<Option<Chunk>, TailError> {
         let (finder, selection) = (self.finder.clone(), Arc::clone(&self.selection));
         let position = self.position;
         let read = self
@@ -181,7 +192,7 @@ impl Tail {
             .stream(move || read_chunk(&finder, &selection, position, head));
         tokio::select! {
             () = self.stop.cancelled() => Ok(None),
-            chunk = read => chunk.ok().transpose(),
+            chunk = read => Ok(Some(chunk??)),
         }
     }
 
@@ -223,10 +234,7 @@ fn read_chunk(
     }
     let mut items = Vec::with_capacity(page.rows.len());
     for row in page.rows {
-        let sequence = match &row {
-            Row::Event(stored) => stored.sequence,
-            Row::Damaged(sequence) => *sequence,
-        };
+        let sequence = row.sequence();
         if sequence > head.sequence {
             break;
         }

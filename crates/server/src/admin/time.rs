@@ -15,11 +15,6 @@ const YEAR_10000_MS: u64 = 253_402_300_800_000;
 )]
 pub(crate) struct TimeError(String);
 
-/// Now, in milliseconds since the Unix epoch.
-pub(crate) fn now_ms() -> u64 {
-    millis(SystemTime::now()).unwrap_or_default()
-}
-
 /// RFC 3339 in UTC; `None` before 1970 and after 9999.
 pub(crate) fn format(unix_ms: u64) -> Option<String> {
     let time = UNIX_EPOCH + Duration::from_millis(unix_ms);

@@ -196,7 +196,7 @@ pub(super) struct EventsOptions {
     #[arg(long, value_name = "TIME")]
     pub(super) until: Option<Moment>,
     /// How many events at most
-    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
     pub(super) limit: u64,
     /// Every event, without a limit
     #[arg(long, conflicts_with = "limit")]
@@ -207,7 +207,8 @@ pub(super) struct EventsOptions {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainOptions {
-    /// The event's id
+    /// The event's id, as `events` and `tail --json` show it
+    #[arg(value_parser = event_id)]
     pub(super) id: EventId,
     #[command(flatten)]
     pub(super) admin: AdminOptions,
@@ -228,6 +229,18 @@ pub(super) struct HealthcheckOptions {
     /// Don't verify certificates off loopback either
     #[arg(long)]
     pub(super) insecure: bool,
+}
+
+fn count(text: &str) -> Result<u64, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or("expected a number from 1")
+}
+
+fn event_id(text: &str) -> Result<EventId, &'static str> {
+    text.parse()
+        .map_err(|_| "expected an event's id, a UUID such as 0199ac60-9200-7a5f-8000-000000000001")
 }
 
 /// Turns the options of `trigger` that are not its own, `--from-account alice`, into `--field=from-account=alice`.

@@ -4,11 +4,11 @@ use gateway_core::Dispatcher;
 use serde_json::json;
 
 use super::{
-    failure::{Failure, Verdict},
+    failure::{Ending, Failure},
     output::Output,
 };
 
-pub(super) fn run(dispatcher: &Dispatcher, output: &mut Output<'_>) -> Result<Verdict, Failure> {
+pub(super) fn run(dispatcher: &Dispatcher, output: &mut Output<'_>) -> Result<Ending, Failure> {
     let descriptors = dispatcher.iter().map(gateway_core::Installed::descriptor);
     if output.wants_json() {
         for descriptor in descriptors {
@@ -20,7 +20,7 @@ pub(super) fn run(dispatcher: &Dispatcher, output: &mut Output<'_>) -> Result<Ve
                 "source": descriptor.source,
             }))?;
         }
-        return Ok(Verdict::Done);
+        return Ok(Ending::Done);
     }
     let rows: Vec<Vec<String>> = descriptors
         .map(|descriptor| {
@@ -33,7 +33,7 @@ pub(super) fn run(dispatcher: &Dispatcher, output: &mut Output<'_>) -> Result<Ve
         })
         .collect();
     output.table(&["COMMAND", "PHASE", "FEATURE", "SUMMARY"], &rows)?;
-    Ok(Verdict::Done)
+    Ok(Ending::Done)
 }
 
 #[cfg(test)]

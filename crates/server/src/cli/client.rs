@@ -144,7 +144,9 @@ impl Client {
     }
 
     fn unreachable(&self, action: &str, error: &ureq::Error) -> Failure {
-        let hint = if transport::is_distrust(error) {
+        let hint = if transport::is_no_tls(error) {
+            "the other side does not speak TLS; try http:// in --admin-url"
+        } else if transport::is_distrust(error) {
             "name its authority with --admin-ca, and it by a name of its certificate with --admin-url"
         } else {
             "is the gateway running? start it with `callback-gateway`, or name another with --admin-url"
@@ -174,6 +176,9 @@ fn refused(action: &str, mut response: Response<Body>) -> Failure {
     if let Some(detail) = &problem.detail {
         text.push_str(": ");
         text.push_str(detail);
+    }
+    if status == 404 && problem.title.is_empty() {
+        text.push_str("; is this URL the gateway's admin listener?");
     }
     if status == 401 || status == 403 {
         text.push_str("; give the admin token with --admin-token-file or admin.token_file");
@@ -208,6 +213,19 @@ mod tests {
             ..AdminOptions::default()
         };
         Client::new(&options, &crate::config::load(None, []).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_listener_of_another_kind_is_suspected() {
+        check_refusal(
+            answer("404 Not Found", "application/json", "{}"),
+            1,
+            "failed to read it: 404 Not Found; is this URL the gateway's admin listener?",
+        );
+        let server = test_server::serve(vec![answer("200 OK", "text/plain", "x")]);
+        let https = server.url.replace("http://", "https://");
+        let text = get(&https).unwrap_err().to_string();
+        assert!(text.contains("does not speak TLS"), "{text}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     arguments::ConfigAction,
-    failure::{Failure, Verdict},
+    failure::{Ending, Failure},
     output::Output,
 };
 use crate::config::{self, Config, Problem, Problems};
@@ -42,7 +42,7 @@ pub(super) fn run(
     action: ConfigAction,
     loader: &Loader,
     output: &mut Output<'_>,
-) -> Result<Verdict, Failure> {
+) -> Result<Ending, Failure> {
     match action {
         ConfigAction::Check => check(loader, output)?,
         ConfigAction::Show => show(&loader.load()?, output)?,
@@ -56,7 +56,7 @@ pub(super) fn run(
             }
         }
     }
-    Ok(Verdict::Done)
+    Ok(Ending::Done)
 }
 
 fn check(loader: &Loader, output: &mut Output<'_>) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use super::{
     arguments::{EventsOptions, Filters},
     client::Client,
     event::Event,
-    failure::{Failure, Verdict},
+    failure::{Ending, Failure},
     moment::{self, Moment},
     output::Output,
 };
@@ -28,9 +28,10 @@ pub(super) fn run(
     client: &Client,
     options: &EventsOptions,
     output: &mut Output<'_>,
-) -> Result<Verdict, Failure> {
+) -> Result<Ending, Failure> {
     let mut left = if options.all { u64::MAX } else { options.limit };
     let mut cursor: Option<String> = None;
+    let mut is_first = true;
     loop {
         let mut query = query(&options.filters);
         query.extend(
@@ -48,13 +49,28 @@ pub(super) fn run(
         let page: Page = client.get(ACTION, "/v1/events", &query)?;
         let wanted = usize::try_from(left).unwrap_or(usize::MAX);
         let data: Vec<&str> = page.data.iter().map(|raw| raw.get()).take(wanted).collect();
-        print(&data, output)?;
+        print(&data, is_first, output)?;
+        is_first &= data.is_empty();
         left = left.saturating_sub(data.len().try_into().unwrap_or(u64::MAX));
         // A page can be empty and have a next one: the server looks at so many rows a call.
         match page.next {
             Some(next) if left > 0 && Some(&next) != cursor.as_ref() => cursor = Some(next),
-            _ => return Ok(Verdict::Done),
+            next => {
+                if output.is_for_people() {
+                    hint(is_first, next.is_some(), output)?;
+                }
+                return Ok(Ending::Done);
+            }
         }
+    }
+}
+
+/// What the table does not show by itself.
+fn hint(is_empty: bool, has_more: bool, output: &mut Output<'_>) -> Result<(), Failure> {
+    match (is_empty, has_more) {
+        (true, _) => output.line("no events"),
+        (false, true) => output.line("there may be more: see --limit and --all"),
+        (false, false) => Ok(()),
     }
 }
 
@@ -72,7 +88,8 @@ pub(super) fn query(filters: &Filters) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-fn print(page: &[&str], output: &mut Output<'_>) -> Result<(), Failure> {
+/// The heading stands over the first page only.
+fn print(page: &[&str], is_first: bool, output: &mut Output<'_>) -> Result<(), Failure> {
     if output.wants_json() {
         return page.iter().try_for_each(|event| output.json_text(event));
     }
@@ -80,7 +97,12 @@ fn print(page: &[&str], output: &mut Output<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     let rows: Vec<Vec<String>> = page.iter().map(|event| row(event)).collect();
-    output.table(&["TIME", "ID", "APP", "COMMAND", "ABOUT"], &rows)
+    let heading = ["TIME", "ID", "APP", "COMMAND", "ABOUT"];
+    if is_first {
+        output.table(&heading, &rows)
+    } else {
+        output.table_continued(&heading, &rows)
+    }
 }
 
 fn row(event: &str) -> Vec<String> {
@@ -159,6 +181,29 @@ mod tests {
         let requests = [server.request(), server.request(), server.request()];
         let lines = requests.map(|request| request.lines().next().unwrap().to_owned());
         insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn people_see_one_heading_and_whether_there_is_more() {
+        let event = || serde_json::from_str(&sample()).unwrap();
+        let server = test_server::serve(vec![
+            page(&[event()], Some("c1")),
+            page(&[event()], Some("c2")),
+        ]);
+        let options = EventsOptions {
+            limit: 2,
+            ..options(&server)
+        };
+        let text = check(&options, false);
+        let starts = text.lines().map(|line| line.split(' ').next().unwrap());
+        let starts: Vec<&str> = starts.collect();
+        assert_eq!(
+            starts,
+            ["TIME", "2026-01-31", "2026-01-31", "there"],
+            "{text}"
+        );
+        let server = test_server::serve(vec![page(&[], None)]);
+        assert_eq!(check(&self::options(&server), false), "no events\n");
     }
 
     #[test]

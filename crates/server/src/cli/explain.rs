@@ -7,7 +7,7 @@ use super::{
     client::Client,
     escape::escape,
     event::{Event, Outcome},
-    failure::{Failure, Verdict},
+    failure::{Ending, Failure},
     moment,
     output::Output,
 };
@@ -16,18 +16,18 @@ pub(super) fn run(
     client: &Client,
     id: EventId,
     output: &mut Output<'_>,
-) -> Result<Verdict, Failure> {
+) -> Result<Ending, Failure> {
     let action = format!("explain the event {id}");
     let raw: Box<RawValue> = client.get(&action, &format!("/v1/events/{id}"), &[])?;
     if output.wants_json() {
         output.json_text(raw.get())?;
-        return Ok(Verdict::Done);
+        return Ok(Ending::Done);
     }
     let event: Event = serde_json::from_str(raw.get()).map_err(|error| {
         Failure::Failed(format!("failed to {action}: unexpected answer: {error}"))
     })?;
     output.raw(&text(&event))?;
-    Ok(Verdict::Done)
+    Ok(Ending::Done)
 }
 
 /// The whole text; everything in it is escaped.

@@ -10,7 +10,7 @@ use crate::config::Problems;
 
 /// A command did what it was asked, and this is what it found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Ending {
     /// All is well: 0.
     Done,
     /// Refused or damaged, and said so already: 1.
@@ -37,9 +37,9 @@ pub(super) enum Failure {
     Closed,
 }
 
-// === impl Verdict ===
+// === impl Ending ===
 
-impl Verdict {
+impl Ending {
     pub(super) fn exit_code(self) -> ExitCode {
         match self {
             Self::Done => ExitCode::SUCCESS,

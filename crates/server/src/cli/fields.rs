@@ -15,7 +15,7 @@ pub(super) enum FieldError {
     Unknown {
         /// As it was written.
         name: String,
-        /// Every field there is.
+        /// Every field there is, or that there is none.
         known: String,
     },
     /// The value is not of the JSON type that the field has.
@@ -41,9 +41,14 @@ pub(super) fn replace(body: &mut Value, fields: &[String]) -> Result<(), FieldEr
             .ok_or_else(|| FieldError::NoValue(field.clone()))?;
         let known = names(body);
         let Some((vendor_name, slot)) = find(body, &plain(name)) else {
+            let known: Vec<String> = known.into_iter().collect();
             return Err(FieldError::Unknown {
                 name: name.to_owned(),
-                known: known.into_iter().collect::<Vec<_>>().join(", "),
+                known: if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                },
             });
         };
         *slot = parse(slot, text).map_err(|expected| FieldError::Type {

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{
     arguments::JournalAction,
     configuration::Loader,
-    failure::{Failure, Verdict},
+    failure::{Ending, Failure},
     output::Output,
 };
 
@@ -14,7 +14,7 @@ pub(super) fn run(
     action: JournalAction,
     loader: &Loader,
     output: &mut Output<'_>,
-) -> Result<Verdict, Failure> {
+) -> Result<Ending, Failure> {
     let failed = |action: &str, error: gateway_journal::JournalError| {
         Failure::Failed(format!("failed to {action}: {error}"))
     };
@@ -41,7 +41,7 @@ pub(super) fn run(
     }
 }
 
-fn print(report: &CheckReport, what: &str, output: &mut Output<'_>) -> Result<Verdict, Failure> {
+fn print(report: &CheckReport, what: &str, output: &mut Output<'_>) -> Result<Ending, Failure> {
     let is_sound = report.damaged.is_empty() && report.problems.is_empty();
     if output.wants_json() {
         output.json(&json!({
@@ -65,22 +65,18 @@ fn print(report: &CheckReport, what: &str, output: &mut Output<'_>) -> Result<Ve
             output.line(&format!("damaged: {problem}"))?;
         }
     }
-    Ok(if is_sound {
-        Verdict::Done
-    } else {
-        Verdict::Bad
-    })
+    Ok(if is_sound { Ending::Done } else { Ending::Bad })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(report: &CheckReport, json: bool) -> (Verdict, String) {
+    fn check(report: &CheckReport, json: bool) -> (Ending, String) {
         let mut bytes = Vec::new();
         let mut output = Output::new(&mut bytes, json, false);
-        let verdict = print(report, "the journal in data", &mut output).unwrap();
-        (verdict, String::from_utf8(bytes).unwrap())
+        let ending = print(report, "the journal in data", &mut output).unwrap();
+        (ending, String::from_utf8(bytes).unwrap())
     }
 
     #[test]
@@ -91,15 +87,15 @@ mod tests {
             damaged: vec![4, 7],
             problems: vec!["row 5\nmissing".to_owned()],
         };
-        let (verdict, text) = check(&report, false);
-        assert_eq!(verdict, Verdict::Bad);
+        let (ending, text) = check(&report, false);
+        assert_eq!(ending, Ending::Bad);
         insta::assert_snapshot!(text + &check(&report, true).1);
     }
 
     #[test]
     fn a_sound_journal_is_exit_code_0() {
-        let (verdict, text) = check(&CheckReport::default(), false);
-        assert_eq!(verdict, Verdict::Done);
+        let (ending, text) = check(&CheckReport::default(), false);
+        assert_eq!(ending, Ending::Done);
         assert_eq!(text, "the journal in data is sound: 0 events\n");
     }
 }

@@ -1,6 +1,6 @@
 //! `trigger --url`: the callback as Chat would send it, with every documented parameter and a signature.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use gateway_core::{Token, sign};
 use secrecy::ExposeSecret;
@@ -11,6 +11,7 @@ use super::{
     transport::{self, Trust},
     trigger::{self, Acked},
 };
+use crate::clock;
 
 /// Longer than Chat waits, so that a late answer can be seen.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,7 +59,5 @@ pub(super) fn read_token(path: &std::path::Path) -> Result<Token, Failure> {
 
 /// Seconds since 1970, as `RequestTime` has them.
 pub(super) fn now_seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |age| age.as_secs())
+    clock::now_ms() / 1000
 }

@@ -66,6 +66,17 @@ impl<'a> Output<'a> {
 
     /// Columns under a heading, aligned by their widest cell.
     pub(super) fn table(&mut self, heading: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
+        let names = heading.iter().map(|name| (*name).to_owned()).collect();
+        let rows: Vec<Vec<String>> = std::iter::once(names).chain(rows.iter().cloned()).collect();
+        self.table_continued(heading, &rows)
+    }
+
+    /// More rows of a table whose heading has been printed; no column is narrower than its name.
+    pub(super) fn table_continued(
+        &mut self,
+        heading: &[&str],
+        rows: &[Vec<String>],
+    ) -> Result<(), Failure> {
         let rows: Vec<Vec<String>> = rows
             .iter()
             .map(|row| row.iter().map(|cell| escape(cell)).collect())
@@ -79,8 +90,7 @@ impl<'a> Output<'a> {
             .enumerate()
             .map(|(column, name)| width(column).max(name.len()))
             .collect();
-        let heading = heading.iter().map(|name| (*name).to_owned()).collect();
-        for row in std::iter::once(&heading).chain(&rows) {
+        for row in &rows {
             let cells: Vec<String> = row
                 .iter()
                 .zip(&widths)

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::{
     arguments::SignOptions,
-    failure::{Failure, Verdict},
+    failure::{Ending, Failure},
     network::{now_seconds, read_token},
     output::Output,
 };
@@ -13,7 +13,7 @@ pub(super) fn run(
     options: &SignOptions,
     output: &mut Output<'_>,
     notices: &mut dyn Write,
-) -> Result<Verdict, Failure> {
+) -> Result<Ending, Failure> {
     let token = read_token(&options.token_file)?;
     let time = options.time.unwrap_or_else(now_seconds).to_string();
     let sign = gateway_core::sign(&token, &time);
@@ -27,7 +27,7 @@ pub(super) fn run(
         notices,
         "warning: this is a credential for any callback of the app, for a minute around RequestTime; don't share it"
     );
-    Ok(Verdict::Done)
+    Ok(Ending::Done)
 }
 
 #[cfg(test)]

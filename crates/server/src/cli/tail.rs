@@ -15,7 +15,7 @@ use super::{
     escape::escape,
     event::Event,
     events,
-    failure::{Failure, Verdict},
+    failure::{Ending, Failure},
     output::Output,
     sse::{Message, Parser},
 };
@@ -29,7 +29,7 @@ pub(super) fn run(
     output: &mut Output<'_>,
     notices: &mut dyn Write,
     wait: &mut dyn FnMut(Duration),
-) -> Result<Verdict, Failure> {
+) -> Result<Ending, Failure> {
     let query = events::query(&options.filters);
     let mut cursor = options.since_id.clone();
     let mut backoff = Backoff::default();
@@ -136,7 +136,7 @@ mod tests {
     };
 
     struct Run {
-        result: Result<Verdict, Failure>,
+        result: Result<Ending, Failure>,
         stdout: String,
         stderr: String,
         waits: usize,

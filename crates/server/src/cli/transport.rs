@@ -52,13 +52,20 @@ pub(super) fn unreachable(action: &str, url: &str, error: &ureq::Error, hint: &s
 
 /// Whether the other side is there and its certificate is not accepted.
 pub(super) fn is_distrust(error: &ureq::Error) -> bool {
+    matches!(error, ureq::Error::Tls(_)) || rustls_error(error).is_some()
+}
+
+/// Whether the other side is there and answers a handshake with something else, most often HTTP.
+pub(super) fn is_no_tls(error: &ureq::Error) -> bool {
+    matches!(rustls_error(error), Some(rustls::Error::InvalidMessage(_)))
+}
+
+fn rustls_error(error: &ureq::Error) -> Option<&rustls::Error> {
     match error {
-        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => true,
+        ureq::Error::Rustls(error) => Some(error),
         // What fails in a handshake comes wrapped.
-        ureq::Error::Io(error) => {
-            matches!(error.get_ref(), Some(inner) if inner.is::<rustls::Error>())
-        }
-        _ => false,
+        ureq::Error::Io(error) => error.get_ref()?.downcast_ref(),
+        _ => None,
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     body,
     client::Client,
     configuration::Loader,
-    failure::{Failure, Verdict},
+    failure::{Ending, Failure},
     network,
     output::Output,
 };
@@ -30,7 +30,7 @@ pub(super) fn run(
     dispatcher: &Dispatcher,
     loader: &Loader,
     output: &mut Output<'_>,
-) -> Result<Verdict, Failure> {
+) -> Result<Ending, Failure> {
     let body = body::build(options, dispatcher)?;
     let acked = if options.network.url.is_some() {
         network::call(&options.network, &options.command, &body)?
@@ -69,7 +69,7 @@ pub(super) fn read(action: &str, mut response: Response<Body>) -> Result<Acked, 
     })
 }
 
-fn print(acked: &Acked, show_status: bool, output: &mut Output<'_>) -> Result<Verdict, Failure> {
+fn print(acked: &Acked, show_status: bool, output: &mut Output<'_>) -> Result<Ending, Failure> {
     if output.wants_json() {
         let ack = serde_json::from_str::<Box<RawValue>>(&acked.ack).ok();
         output.json(&json!({
@@ -87,9 +87,9 @@ fn print(acked: &Acked, show_status: bool, output: &mut Output<'_>) -> Result<Ve
         output.line(&format!("event {event}: see `explain {event}`"))?;
     }
     Ok(if acked.status == 200 {
-        Verdict::Done
+        Ending::Done
     } else {
-        Verdict::Bad
+        Ending::Bad
     })
 }
 
@@ -110,7 +110,7 @@ mod tests {
     const OK: &str = r#"{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":""}"#;
 
     /// What a command line prints; `URL` in it is a server that answers.
-    fn check(response: String, line: &str) -> (Result<Verdict, u8>, String, String) {
+    fn check(response: String, line: &str) -> (Result<Ending, u8>, String, String) {
         let server = test_server::serve(vec![response]);
         let line = line.replace("URL", &server.url);
         let (result, stdout) = trigger(&line);
@@ -122,7 +122,7 @@ mod tests {
         (result, stdout, request)
     }
 
-    fn trigger(line: &str) -> (Result<Verdict, u8>, String) {
+    fn trigger(line: &str) -> (Result<Ending, u8>, String) {
         let arguments = arguments::rewrite(line.split(' ').map(Into::into).collect());
         let Arguments { json, command, .. } = Arguments::try_parse_from(arguments).unwrap();
         let Some(Command::Trigger(options)) = command else {
@@ -150,7 +150,7 @@ mod tests {
             answer("200 OK", "application/json", OK),
             "g trigger Sns.CallbackFriendDelete --from-account dave --app shop --admin-url URL",
         );
-        assert_eq!(result, Ok(Verdict::Done));
+        assert_eq!(result, Ok(Ending::Done));
         insta::assert_snapshot!(stdout);
         let (head, body) = request.split_once("\r\n\r\n").unwrap();
         assert!(
@@ -186,7 +186,7 @@ mod tests {
             ),
             "g trigger Sns.CallbackFriendDelete --admin-url URL",
         );
-        assert_eq!(result, Ok(Verdict::Bad));
+        assert_eq!(result, Ok(Ending::Bad));
         assert!(
             stdout.starts_with("HTTP status 503\n{\"ActionStatus\":\"FAIL\"}\n"),
             "{stdout}"
@@ -225,7 +225,7 @@ mod tests {
             token.display()
         );
         let (result, stdout, request) = check(answer("200 OK", "application/json", OK), &line);
-        assert_eq!(result, Ok(Verdict::Done));
+        assert_eq!(result, Ok(Ending::Done));
         assert!(
             stdout.starts_with(&format!("HTTP status 200\n{OK}\n")),
             "{stdout}"

@@ -70,6 +70,14 @@ fn collect(figment: &Figment) -> Result<Config, Problems> {
         if let Kind::MissingField(name) = &error.kind {
             key = format!("{key}.{name}");
         }
+        // The wrong value was taken out; that it is missing now is no news.
+        let is_told = problems.iter().any(|told: &Problem| told.key == key);
+        if matches!(error.kind, Kind::MissingField(_)) && is_told {
+            if taken {
+                continue;
+            }
+            return Err(Problems(problems));
+        }
         let origin = tag
             .and_then(|tag| figment.get_metadata(tag))
             .map(|metadata| origin(metadata, &key));
@@ -139,14 +147,29 @@ fn message(kind: &Kind, key: &str) -> String {
         Kind::InvalidType(_, expected)
         | Kind::InvalidValue(_, expected)
         | Kind::InvalidLength(_, expected) => {
-            format!("expected {expected}")
+            format!("expected {}", plain(expected))
         }
         Kind::UnknownVariant(_, expected) => format!("expected one of {}", expected.join(", ")),
         Kind::UnknownField(_, expected) => {
             format!("unknown key; expected one of {}", expected.join(", "))
         }
         Kind::MissingField(_) => "missing".to_owned(),
+        Kind::Message(text) if plain(text) != text => format!("expected {}", plain(text)),
         other => other.to_string(),
+    }
+}
+
+/// Our words for what the types of values say of themselves.
+fn plain(expected: &str) -> &str {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "socket address" | "invalid socket address syntax" => {
+            "an address with a port, such as 127.0.0.1:8080"
+        }
+        "invalid IP address syntax" => "an IP address or a network, such as 10.0.0.0/8",
+        "integer overflow" => "a size, such as 10GiB",
+        "a duration" => "a duration, such as 90s or 30days",
+        other => other,
     }
 }
 
@@ -169,7 +192,7 @@ fn read(path: &Path) -> Result<String, Problem> {
         });
         return Err(problem(format!(
             "line {line} is not TOML: {}",
-            error.message()
+            error.message().replace('\n', ", ")
         )));
     }
     Ok(text)
@@ -305,6 +328,22 @@ mod tests {
         )
         .unwrap_err();
         insta::assert_snapshot!(problems.join("\n"));
+    }
+
+    #[test]
+    fn says_once_and_plainly_what_is_expected() {
+        let text =
+            "[apps.shop]\nsdk_app_id = \"x\"\n[journal]\nretention = \"a while\"\nbytes_max = -1";
+        assert_eq!(
+            check(text, &[]).unwrap_err(),
+            [
+                "apps.shop.sdk_app_id (FILE): expected a whole number",
+                "journal.bytes_max (FILE): expected a size, such as 10GiB",
+                "journal.retention (FILE): expected a duration, such as 90s or 30days",
+            ]
+        );
+        let problems = check("[callbacks\nlisten = 1", &[]).unwrap_err();
+        assert!(!problems.join("").contains('\n'), "{problems:?}");
     }
 
     #[test]

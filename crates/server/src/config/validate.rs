@@ -51,13 +51,27 @@ pub fn check(config: Config) -> Result<Checked, Problems> {
             });
         }
         Ok(_) => {}
-        Err(errors) => problems.extend(
-            errors
-                .iter()
-                .map(|error| Problem::new(app_key(error), error)),
-        ),
+        Err(errors) => {
+            let news = errors.iter().filter(|error| !is_told(error, &problems));
+            let news: Vec<Problem> = news
+                .map(|error| Problem::new(app_key(error), error))
+                .collect();
+            problems.extend(news);
+        }
     }
     Err(Problems(problems))
+}
+
+/// Whether a token is missing only because it can't be read or is none, which has been said.
+fn is_told(error: &AppsError, problems: &[Problem]) -> bool {
+    let AppsError::TokenCount { app, count: 0 } = error else {
+        return false;
+    };
+    let keys = [
+        format!("apps.{app}.token"),
+        format!("apps.{app}.token_files"),
+    ];
+    problems.iter().any(|problem| keys.contains(&problem.key))
 }
 
 fn app_key(error: &AppsError) -> String {
@@ -303,7 +317,6 @@ mod tests {
                 "callbacks.path",
                 "callbacks.deadline",
                 "callbacks.threads",
-                "apps.shop.token_files",
                 "apps.shop.token_files",
             ],
         );

@@ -1,11 +1,6 @@
 //! From hyper's request to poem's, and from poem's answer to hyper's.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use gateway_core::Peer;
@@ -24,6 +19,7 @@ use super::{
     connection::Shared,
     peer,
 };
+use crate::clock::now_ms;
 
 /// One connection's way to the endpoint.
 #[derive(Debug)]
@@ -78,11 +74,6 @@ impl<E: Endpoint> Caller<E> {
 }
 
 fn wall_clock_ms(at: Instant) -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .saturating_sub(at.elapsed())
-        .as_millis()
-        .try_into()
-        .unwrap_or(u64::MAX)
+    let elapsed_ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+    now_ms().saturating_sub(elapsed_ms)
 }

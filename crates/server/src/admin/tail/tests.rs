@@ -1,7 +1,12 @@
 //! Following a real journal: nothing missing, nothing twice, and a gap where something can't be delivered.
 
-use gateway_core::EventId;
+use async_trait::async_trait;
+use gateway_core::{
+    Callback, Callbacks, Context, Dispatcher, EventId, EventTime, HandlerError, Noted, Subjects,
+};
 use gateway_journal::Filter;
+use poem_openapi::Object;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::*;
@@ -14,6 +19,40 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SELDOM: Duration = Duration::from_hours(1);
 
 const OFTEN: Duration = Duration::from_millis(5);
+
+/// A plug-in with a bug in what it says of an event.
+struct Panicking;
+
+#[derive(Deserialize, Object)]
+struct PanickingRequest {}
+
+#[async_trait]
+impl Callback for Panicking {
+    const COMMAND: &'static str = "Test.Panicking";
+    const FEATURE: &'static str = "Tests";
+    const SUMMARY: &'static str = "Nothing good";
+    const SOURCE: &'static str = "https://example.org";
+    const SAMPLE: &'static str = "{}";
+
+    type Request = PanickingRequest;
+    type Answer = Noted;
+
+    fn subjects(_request: &PanickingRequest) -> Subjects {
+        panic!("on purpose")
+    }
+
+    fn time(_request: &PanickingRequest) -> Option<EventTime> {
+        None
+    }
+
+    async fn handle(
+        &self,
+        _cx: &Context,
+        _request: PanickingRequest,
+    ) -> Result<Noted, HandlerError> {
+        Ok(Noted)
+    }
+}
 
 fn follow(
     log: &Log,
@@ -205,4 +244,15 @@ async fn ends_with_its_journal() {
     next(&mut tail).await.unwrap();
     drop(sender);
     assert!(next(&mut tail).await.is_none());
+}
+
+#[tokio::test]
+async fn a_read_that_panics_is_a_failure_and_no_end() {
+    let mut log = Log::new();
+    log.finder.dispatcher = Dispatcher::new(Callbacks::new().with(Panicking)).unwrap();
+    let (mut tail, _stop) = follow(&log, Selection::default(), None, SELDOM);
+    next(&mut tail).await.unwrap();
+    log.append_raw("shop", Panicking::COMMAND, "{}").await;
+    let failed = tail.next().await;
+    assert!(matches!(failed, Err(TailError::Panicked(_))), "{failed:?}");
 }
