@@ -145,6 +145,28 @@ fn a_blocked_thread_is_given_up_after_its_time() {
 }
 
 #[test]
+fn a_plug_in_that_panics_at_a_body_gives_up_that_event_only() {
+    let setup = Setup::faulty();
+    let gateway = setup.start();
+    gateway.acked("Faulty.Unreadable", body("bad"));
+    let event = eventually("it is given up", || {
+        let page = gateway.page("command=Faulty.Unreadable");
+        let event = gateway.event(&page.data.first()?.id);
+        (event.status() == "dead").then_some(event)
+    });
+    assert_eq!(event.reason(), "undecodable");
+    let labels = [("command", "Faulty.Unreadable")];
+    assert_eq!(gateway.metric("gateway_decode_drift_total", &labels), 1);
+    let noted = tell(&gateway, "Faulty.Note", "after");
+    comes_to(&gateway, &noted, "done");
+
+    assert!(gateway.stop().success());
+    let gateway = setup.start();
+    let noted = tell(&gateway, "Faulty.Note", "again");
+    comes_to(&gateway, &noted, "done");
+}
+
+#[test]
 fn what_is_pending_at_a_kill_runs_after_it() {
     let setup = Setup::faulty();
     let gateway = setup.start();

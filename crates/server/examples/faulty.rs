@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         .with(Told::<Fails>::new(&ran))
         .with(Told::<FailsOnce>::new(&ran))
         .with(Told::<Slow>::new(&ran))
+        .with(Told::<Unreadable>::new(&ran))
         .with(Ask { ran });
     gateway_server::cli::main(callbacks)
 }
@@ -54,6 +55,10 @@ trait Fault: Send + Sync + 'static {
     const COMMAND: &'static str;
     const SUMMARY: &'static str;
 
+    fn subjects(request: &FaultyRequest) -> Subjects {
+        Subjects::default().account(&request.id)
+    }
+
     fn act(attempt: u32) -> impl Future<Output = Result<(), HandlerError>> + Send;
 }
 
@@ -75,6 +80,8 @@ struct Fails;
 struct FailsOnce;
 /// Gives way, and takes a while.
 struct Slow;
+/// Panics before its handler is called.
+struct Unreadable;
 
 /// The before-command: its body says what to do.
 struct Ask {
@@ -167,6 +174,19 @@ impl Fault for Slow {
     }
 }
 
+impl Fault for Unreadable {
+    const COMMAND: &'static str = "Faulty.Unreadable";
+    const SUMMARY: &'static str = "Panics when asked for its subjects";
+
+    fn subjects(_request: &FaultyRequest) -> Subjects {
+        panic!("a plug-in panics")
+    }
+
+    async fn act(_attempt: u32) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
 fn block() -> ! {
     loop {
         thread::park();
@@ -196,7 +216,7 @@ impl<F: Fault> Callback for Told<F> {
     type Answer = Noted;
 
     fn subjects(request: &FaultyRequest) -> Subjects {
-        Subjects::default().account(&request.id)
+        F::subjects(request)
     }
 
     fn time(_request: &FaultyRequest) -> Option<EventTime> {
