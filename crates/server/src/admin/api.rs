@@ -21,7 +21,10 @@ use super::{
     problem::Problem,
     stream, time,
 };
-use crate::openapi::payload::{EventStream, Reply};
+use crate::{
+    chain::Chain,
+    openapi::payload::{EventStream, Reply},
+};
 
 /// Events on a page when nobody says how many.
 const LIMIT_DEFAULT: u16 = 50;
@@ -148,7 +151,7 @@ impl Api {
             }))
         };
         let page = self.0.queries.request(work).await?;
-        page.map_err(|error| Problem::internal("read the journal", &error))
+        page.map_err(|error| Problem::internal("read the journal", &Chain(&error)))
     }
 
     /// The events as they come
@@ -215,7 +218,7 @@ impl Api {
         let work = move || -> Result<Option<Reply<EventDetail>>, Problem> {
             let found = finder
                 .lookup(head, parsed)
-                .map_err(|error| Problem::internal("read the journal", &error))?;
+                .map_err(|error| Problem::internal("read the journal", &Chain(&error)))?;
             match found {
                 Lookup::Event(detail) => Ok(Some(Reply::new(&*detail))),
                 Lookup::Missing => Ok(None),
