@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 struct FaultyRequest {
     /// Tells events apart.
     id: String,
-    /// For the before-command, what to do: `allow`, `refuse`, `hang`, `panic`, `block` or `err`.
+    /// For the before-command, what to do: `allow`, `refuse`, `hang`, `panic`, `block`, `stick` or `err`.
     #[serde(default)]
     #[oai(default)]
     act: String,
@@ -87,6 +87,9 @@ struct Unreadable;
 struct Ask {
     ran: Ran,
 }
+
+/// Blocks the thread that drops it.
+struct Stuck;
 
 /// Its verdict.
 struct Verdict {
@@ -193,6 +196,12 @@ fn block() -> ! {
     }
 }
 
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        block()
+    }
+}
+
 // === impl Told ===
 
 impl<F> Told<F> {
@@ -256,6 +265,10 @@ impl Callback for Ask {
         match request.act.as_str() {
             "hang" => std::future::pending().await,
             "panic" => panic!("a decider panics"),
+            "stick" => {
+                let _stuck = Stuck;
+                std::future::pending().await
+            }
             "block" => block(),
             "err" => Err(HandlerError::new("undecided")),
             act => Ok(Verdict {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock,
-    handlers::{Failure, FailureReason, Handlers, Job},
+    handlers::{Abandoned, Failure, FailureReason, Handlers, Job, Reply},
     metrics::{HandlerMetrics, Metrics},
 };
 
@@ -281,14 +281,14 @@ impl Lane {
                     envelope: Arc::new(event.envelope),
                     attempt,
                 },
-                done: Box::new(move |ran| {
+                reply: Reply::Call(Box::new(move |ran| {
                     finished.push(Done {
                         lane,
                         generation,
                         sequence,
                         ran,
                     });
-                }),
+                })),
             }
         };
         let jobs = self.gathered.drain(..).map(job).collect();
@@ -391,11 +391,13 @@ impl Lane {
 
     /// Gives up a thread that a handler blocks: that event is parked, the others on it are handled again.
     pub(super) fn look_after(&mut self, handlers: &Handlers) {
-        let Some(culprit) = handlers.lane(self.index()).abandon_if_blocked() else {
+        let Some(abandoned) = handlers.lane(self.index()).abandon_if_blocked() else {
             return;
         };
         self.generation += 1;
-        if let Some(culprit) = culprit.filter(|culprit| self.is_under_way(*culprit)) {
+        if let Abandoned::Blocked(culprit) = abandoned
+            && self.is_under_way(culprit)
+        {
             let attempts = self.end(culprit).unwrap_or(1);
             let failure = Failure {
                 reason: FailureReason::Timeout,
