@@ -128,15 +128,11 @@ impl Handlers {
                 command: descriptor.command,
                 concurrency,
                 time_limit: match descriptor.phase {
-                    Phase::Before => deadline - BEFORE_MARGIN.min(deadline * 3 / 4),
+                    Phase::Before => deadline.saturating_sub(BEFORE_MARGIN.min(deadline * 3 / 4)),
                     Phase::After => AFTER_TIME_LIMIT,
                 },
                 threads: Mutex::default(),
-                abandoned: metrics
-                    .handler(descriptor.index)
-                    .expect("every plug-in has metrics")
-                    .abandoned_threads
-                    .clone(),
+                abandoned: metrics.handler(descriptor.index).abandoned_threads.clone(),
                 throttle: Throttle::default(),
             }
         });

@@ -208,7 +208,8 @@ impl Service {
         let started = Instant::now();
         finish(&mut self.callbacks, config.grace).await;
         let follower = self.follower;
-        tokio::task::spawn_blocking(move || follower.stop())
+        let deadline = Instant::now() + config.grace;
+        tokio::task::spawn_blocking(move || follower.stop(deadline))
             .await
             .context("failed to stop the follower")?;
         finish(&mut self.admin, ADMIN_GRACE).await;
