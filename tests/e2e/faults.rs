@@ -145,6 +145,28 @@ fn a_blocked_thread_is_given_up_after_its_time() {
 }
 
 #[test]
+fn a_plug_in_that_panics_at_a_body_gives_up_that_event_only() {
+    let setup = Setup::faulty();
+    let gateway = setup.start();
+    gateway.acked("Faulty.Unreadable", body("bad"));
+    let event = eventually("it is given up", || {
+        let page = gateway.page("command=Faulty.Unreadable");
+        let event = gateway.event(&page.data.first()?.id);
+        (event.status() == "dead").then_some(event)
+    });
+    assert_eq!(event.reason(), "undecodable");
+    let labels = [("command", "Faulty.Unreadable")];
+    assert_eq!(gateway.metric("gateway_decode_drift_total", &labels), 1);
+    let noted = tell(&gateway, "Faulty.Note", "after");
+    comes_to(&gateway, &noted, "done");
+
+    assert!(gateway.stop().success());
+    let gateway = setup.start();
+    let noted = tell(&gateway, "Faulty.Note", "again");
+    comes_to(&gateway, &noted, "done");
+}
+
+#[test]
 fn what_is_pending_at_a_kill_runs_after_it() {
     let setup = Setup::faulty();
     let gateway = setup.start();
@@ -187,13 +209,15 @@ fn a_before_callback_is_answered_whatever_its_plug_in_does() {
     assert_eq!(ask(&gateway, "errs", "err"), policy("error"));
     assert_eq!(ask(&gateway, "hangs", "hang"), policy("deadline"));
     assert_eq!(ask(&gateway, "next", "refuse"), (1, "plug-in".to_owned()));
-    assert_eq!(ask(&gateway, "blocks", "block"), policy("deadline"));
     let mut number = 0;
-    eventually("the plug-in decides again", || {
-        number += 1;
-        (ask(&gateway, &format!("after-{number}"), "refuse") == (1, "plug-in".to_owned()))
-            .then_some(())
-    });
+    for act in ["block", "stick"] {
+        assert_eq!(ask(&gateway, act, act), policy("deadline"));
+        eventually("the plug-in decides again", || {
+            number += 1;
+            (ask(&gateway, &format!("after-{number}"), "refuse") == (1, "plug-in".to_owned()))
+                .then_some(())
+        });
+    }
     // What the plug-in can't read gets the policy's answer, too.
     let answer = gateway.call("Faulty.Ask", "not JSON");
     assert_eq!((answer.status, answer.text().as_str()), (200, ACK));

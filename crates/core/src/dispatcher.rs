@@ -3,15 +3,21 @@
 //! Not here: on which thread a handler runs, and what happens when it fails (the server decides that). Start at
 //! [`Dispatcher::get`], then [`Installed::prepare`].
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use poem_openapi::types::ToJSON;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    Answer, Callback, Callbacks, Context, Decoded, Drift, EventTime, HandlerError, List, Phase,
-    Subjects, command_drift, decode, decode::insert_drift,
+    Ack, Answer, Callback, Callbacks, Context, Decoded, Drift, EventTime, HandlerError, List,
+    Phase, Subjects, command_drift, decode, decode::insert_drift,
 };
 
 /// Finds plug-ins by their command.
@@ -150,9 +156,17 @@ impl Installed {
         &self.descriptor
     }
 
-    /// Decodes a body. Never fails: what can't be read is drift.
+    /// Decodes a body. Never fails: what can't be read is drift, and so is a body at which the plug-in panics.
     pub fn prepare(&self, body: &[u8]) -> Prepared {
-        Arc::clone(&self.erased).prepare(body)
+        let erased = Arc::clone(&self.erased);
+        guarded(|| erased.prepare(body)).unwrap_or_else(|| Prepared {
+            drift: vec![Drift {
+                path: String::new(),
+                expected: "a request of the plug-in".to_owned(),
+                found: "plug-in panicked".to_owned(),
+            }],
+            ..Prepared::default()
+        })
     }
 }
 
@@ -167,19 +181,26 @@ impl fmt::Debug for Installed {
 // === impl Work ===
 
 impl Work {
-    /// The request in the vendor's words, as our types understood it.
+    /// The request in the vendor's words, as our types understood it; `None` also when the plug-in panics.
     pub fn to_json(&self) -> Option<Value> {
-        self.0.to_json()
+        guarded(|| self.0.to_json()).flatten()
     }
 
-    /// The ack that lets the action happen, as bytes on the wire.
+    /// The ack that lets the action happen, as bytes on the wire; the plain one when the plug-in panics.
     pub fn allow(&self) -> Vec<u8> {
-        self.0.allow()
+        guarded(|| self.0.allow()).unwrap_or_else(|| Ack::OK.to_vec())
     }
 
-    /// The ack that stops the action, as far as the command can, as bytes on the wire.
+    /// The ack that stops the action, as far as the command can, as bytes on the wire; when the plug-in panics, the
+    /// plain one with error code 1.
     pub fn refuse(&self) -> Vec<u8> {
-        self.0.refuse()
+        guarded(|| self.0.refuse()).unwrap_or_else(|| {
+            let refused = Ack {
+                error_code: 1,
+                ..Ack::ok()
+            };
+            to_bytes(&refused)
+        })
     }
 
     /// Runs the handler; the result is the ack as bytes on the wire.
@@ -245,8 +266,17 @@ impl<C: Callback> ErasedWork for TypedWork<C> {
 }
 
 fn encode<C: Callback>(answer: C::Answer) -> Vec<u8> {
-    serde_json::to_vec(&answer.into_ack())
-        .expect("an ack has string keys and no failing serializer")
+    to_bytes(&answer.into_ack())
+}
+
+fn to_bytes(ack: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(ack).expect("an ack has string keys and no failing serializer")
+}
+
+/// Runs code of a plug-in on a thread that must go on; `None` when it panics.
+fn guarded<T>(run: impl FnOnce() -> T) -> Option<T> {
+    // What the closures see is read only, and dropped after a panic.
+    catch_unwind(AssertUnwindSafe(run)).ok()
 }
 
 #[cfg(test)]
@@ -278,6 +308,7 @@ mod tests {
         type Answer = Noted;
 
         fn subjects(request: &GreetingRequest) -> Subjects {
+            assert_ne!(request.from, "mallory", "a plug-in panics");
             Subjects::default().account(&request.from)
         }
 
@@ -311,6 +342,11 @@ mod tests {
         check(r#"{"From": "alice"}"#, &["alice"], &[]);
         check(r#"{"From": 7}"#, &["7"], &["number"]);
         check("hello", &[], &["not JSON"]);
+    }
+
+    #[test]
+    fn a_plug_in_that_panics_is_drift() {
+        check(r#"{"From": "mallory"}"#, &[], &["plug-in panicked"]);
     }
 
     #[test]

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         .with(Told::<Fails>::new(&ran))
         .with(Told::<FailsOnce>::new(&ran))
         .with(Told::<Slow>::new(&ran))
+        .with(Told::<Unreadable>::new(&ran))
         .with(Ask { ran });
     gateway_server::cli::main(callbacks)
 }
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
 struct FaultyRequest {
     /// Tells events apart.
     id: String,
-    /// For the before-command, what to do: `allow`, `refuse`, `hang`, `panic`, `block` or `err`.
+    /// For the before-command, what to do: `allow`, `refuse`, `hang`, `panic`, `block`, `stick` or `err`.
     #[serde(default)]
     #[oai(default)]
     act: String,
@@ -53,6 +54,10 @@ struct Ran(Option<Arc<File>>);
 trait Fault: Send + Sync + 'static {
     const COMMAND: &'static str;
     const SUMMARY: &'static str;
+
+    fn subjects(request: &FaultyRequest) -> Subjects {
+        Subjects::default().account(&request.id)
+    }
 
     fn act(attempt: u32) -> impl Future<Output = Result<(), HandlerError>> + Send;
 }
@@ -75,11 +80,16 @@ struct Fails;
 struct FailsOnce;
 /// Gives way, and takes a while.
 struct Slow;
+/// Panics before its handler is called.
+struct Unreadable;
 
 /// The before-command: its body says what to do.
 struct Ask {
     ran: Ran,
 }
+
+/// Blocks the thread that drops it.
+struct Stuck;
 
 /// Its verdict.
 struct Verdict {
@@ -167,9 +177,28 @@ impl Fault for Slow {
     }
 }
 
+impl Fault for Unreadable {
+    const COMMAND: &'static str = "Faulty.Unreadable";
+    const SUMMARY: &'static str = "Panics when asked for its subjects";
+
+    fn subjects(_request: &FaultyRequest) -> Subjects {
+        panic!("a plug-in panics")
+    }
+
+    async fn act(_attempt: u32) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
 fn block() -> ! {
     loop {
         thread::park();
+    }
+}
+
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        block()
     }
 }
 
@@ -196,7 +225,7 @@ impl<F: Fault> Callback for Told<F> {
     type Answer = Noted;
 
     fn subjects(request: &FaultyRequest) -> Subjects {
-        Subjects::default().account(&request.id)
+        F::subjects(request)
     }
 
     fn time(_request: &FaultyRequest) -> Option<EventTime> {
@@ -236,6 +265,10 @@ impl Callback for Ask {
         match request.act.as_str() {
             "hang" => std::future::pending().await,
             "panic" => panic!("a decider panics"),
+            "stick" => {
+                let _stuck = Stuck;
+                std::future::pending().await
+            }
             "block" => block(),
             "err" => Err(HandlerError::new("undecided")),
             act => Ok(Verdict {

@@ -1,34 +1,38 @@
 //! The follower: reads the log once, behind the acks, and brings each event to the index and to its handler.
 //!
-//! It reads live at one position. A lane whose queue is full, or an index that is being rebuilt, is detached: it reads
-//! the log for itself until it has caught up, and holds up nobody. Everything here is one thread; handlers run on
-//! threads of their own (`handlers`). Start at [`Follower::start`], then `step`.
+//! It reads live at one position. A command whose queue is full, or an index that is being rebuilt, is detached: it
+//! reads the log for itself until it has caught up, and holds up nobody; so does its failure. Everything here is one
+//! thread; handlers run on threads of their own (`handlers`). Start at [`Follower::start`], then `step`; `upkeep` has
+//! what is done beside reading.
 
 mod finished;
-mod lane;
-mod retry;
+mod indexing;
+mod progress;
+mod schedule;
+mod stall;
+mod upkeep;
 
 use std::{
-    collections::BTreeMap,
+    error::Error,
     io,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use gateway_core::{Dispatcher, EventId, Installed, Phase, Prepared, Subjects};
+use gateway_core::{Dispatcher, EventId, Installed, Phase, Prepared};
 use gateway_journal::{
-    Head, Index, Journal, Key, ReadError, ReadLimit, Reader, Row, Sequence, State, StateError,
-    StoredEvent,
+    Head, Index, Journal, ReadLimit, Reader, Row, Sequence, State, StateError, StoredEvent,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::error;
 
-use crate::{clock, handlers::Handlers, metrics::Metrics};
+use crate::{chain::Chain, handlers::Handlers, metrics::Metrics, throttle::Throttle};
 
 use finished::Finished;
-use lane::Lane;
+use progress::Progress;
+use stall::Stall;
 
 /// What the follower works on.
 #[derive(Debug)]
@@ -51,6 +55,7 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Running {
     stop: CancellationToken,
+    deadline: Arc<OnceLock<Instant>>,
     thread: JoinHandle<()>,
 }
 
@@ -62,12 +67,21 @@ pub struct Follower {
     head: watch::Receiver<Head>,
     /// Every row up to here was read live.
     position: Sequence,
-    lanes: Vec<Lane>,
+    /// The after-commands.
+    commands: Vec<Progress>,
     finished: Arc<Finished>,
     stop: CancellationToken,
+    /// Until when running handlers may end; set before `stop`.
+    deadline: Arc<OnceLock<Instant>>,
     grace: Duration,
     saved: Instant,
     trimmed: Instant,
+    live_stall: Stall,
+    index_stall: Stall,
+    /// For each kind of line that may repeat.
+    damage: Throttle,
+    failures: Throttle,
+    index_failures: Throttle,
 }
 
 /// One read of the log.
@@ -82,29 +96,14 @@ const READ_PAUSE: Duration = Duration::from_millis(5);
 /// How often it looks after retries, blocked threads and its state.
 const TICK: Duration = Duration::from_millis(250);
 
-/// How often cursors are written: what a crash repeats at most.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
-
-/// How often what the log no longer has is removed from index and state.
-const TRIM_EVERY: Duration = Duration::from_secs(2);
-
-/// How long it waits before it tries a failed read or write again.
-const FAILURE_PAUSE: Duration = Duration::from_secs(1);
-
-/// What went wrong in one step.
-#[derive(Debug, thiserror::Error)]
-enum StepError {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error(transparent)]
-    State(#[from] StateError),
-}
-
 // === impl Running ===
 
 impl Running {
-    /// Stops reading, gives running handlers the grace period, saves and closes. Blocks.
-    pub fn stop(self) {
+    /// Stops reading, lets running handlers end until `deadline`, but no longer than the grace period, saves and
+    /// closes. Blocks.
+    pub fn stop(self, deadline: Instant) {
+        // Nobody else sets it.
+        self.deadline.get_or_init(|| deadline);
         self.stop.cancel();
         if self.thread.join().is_err() {
             error!("the follower has died");
@@ -132,14 +131,18 @@ impl Follower {
         follower.parts.state.sync()?;
         // Nobody may read 0 before the first step.
         follower.report_lag();
-        let stop = follower.stop.clone();
+        let (stop, deadline) = (follower.stop.clone(), Arc::clone(&follower.deadline));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let thread = thread::Builder::new()
             .name("follower".to_owned())
             .spawn(move || runtime.block_on(follower.run()))?;
-        Ok(Running { stop, thread })
+        Ok(Running {
+            stop,
+            deadline,
+            thread,
+        })
     }
 
     fn new(parts: Parts, grace: Duration) -> Result<Self, StateError> {
@@ -151,30 +154,35 @@ impl Follower {
             .iter()
             .filter(|installed| installed.descriptor().phase == Phase::After)
             .collect();
-        let bytes_max = lane::bytes_max(after.len());
-        let mut lanes: Vec<Lane> = after
+        let bytes_max = progress::bytes_max(after.len());
+        let mut commands: Vec<Progress> = after
             .into_iter()
             .map(|installed| {
-                let cursor = cursors.get(installed.descriptor().command);
-                let cursor = cursor.map_or(end, |cursor| end.min(*cursor));
-                Lane::new(installed.clone(), cursor, bytes_max, &parts.metrics)
+                let saved = cursors.get(installed.descriptor().command).copied();
+                Progress::new(installed.clone(), saved, end, bytes_max, &parts.metrics)
             })
             .collect();
-        let furthest = lanes.iter().map(Lane::cursor).max();
+        let furthest = commands.iter().map(Progress::cursor).max();
         let position = furthest.unwrap_or(0).max(parts.index.cursor()).min(end);
-        for lane in &mut lanes {
-            lane.attach_at(position);
+        for progress in &mut commands {
+            progress.attach_at(position);
         }
         Ok(Self {
             reader: parts.journal.reader(),
             head,
             position,
-            lanes,
+            commands,
             finished: Arc::default(),
             stop: CancellationToken::new(),
+            deadline: Arc::default(),
             grace,
             saved: Instant::now(),
             trimmed: Instant::now(),
+            live_stall: Stall::default(),
+            index_stall: Stall::default(),
+            damage: Throttle::default(),
+            failures: Throttle::default(),
+            index_failures: Throttle::default(),
             parts,
         })
     }
@@ -182,19 +190,15 @@ impl Follower {
     async fn run(mut self) {
         let mut ticked = Instant::now();
         while !self.stop.is_cancelled() {
-            let mut stepped = self.step();
+            let is_behind = self.step();
             if ticked.elapsed() >= TICK {
                 ticked = Instant::now();
-                stepped = stepped.and_then(|is_behind| self.tick().map(|()| is_behind));
+                self.tick();
             }
-            match stepped {
-                Ok(true) => tokio::task::yield_now().await,
-                Ok(false) => self.wait().await,
-                Err(error) => {
-                    error!(%error, "the follower can't go on; it tries again");
-                    let pause = tokio::time::sleep(FAILURE_PAUSE);
-                    self.stop.run_until_cancelled(pause).await;
-                }
+            if is_behind {
+                tokio::task::yield_now().await;
+            } else {
+                self.wait().await;
             }
         }
         self.finish().await;
@@ -214,20 +218,42 @@ impl Follower {
         }
     }
 
-    /// One bounded piece of work; tells whether there is more to do at once.
-    fn step(&mut self) -> Result<bool, StepError> {
+    /// One bounded piece of work; tells whether there is more to do at once. A failure stalls what failed, only.
+    fn step(&mut self) -> bool {
         self.collect();
-        let rows = self.reader.after(self.position, READ)?;
-        let is_behind = !rows.is_empty();
-        self.follow(rows);
-        let is_index_behind = self.catch_up_index()?;
-        let mut is_lane_behind = false;
-        for lane in &mut self.lanes {
-            is_lane_behind |= lane.catch_up(&self.reader, self.position)?;
+        let mut is_behind = self.read_live();
+        is_behind |= self.catch_up_index();
+        for progress in &mut self.commands {
+            match progress.catch_up(&self.reader, self.position) {
+                Ok(has_more) => is_behind |= has_more,
+                Err(error) => {
+                    progress.stall();
+                    tell(&self.failures, &error);
+                }
+            }
         }
         self.submit();
         self.report_lag();
-        Ok(is_behind || is_index_behind || is_lane_behind)
+        is_behind
+    }
+
+    /// Reads on at the live position; tells whether there was anything.
+    fn read_live(&mut self) -> bool {
+        if self.live_stall.is_on() {
+            return false;
+        }
+        match self.reader.after(self.position, READ) {
+            Ok(rows) => {
+                let is_behind = !rows.is_empty();
+                self.follow(rows);
+                is_behind
+            }
+            Err(error) => {
+                self.live_stall.begin();
+                tell(&self.failures, &error);
+                false
+            }
+        }
     }
 
     /// Takes rows that were read at the live position.
@@ -238,242 +264,84 @@ impl Follower {
         let is_index_attached = self.parts.index.cursor() == self.position;
         let mut subjects = Vec::new();
         for row in rows {
-            let Some((event, index, mut prepared)) = self.prepare(row) else {
+            let event = match row {
+                Row::Event(event) => event,
+                Row::Damaged(sequence) => {
+                    self.pass_over(sequence);
+                    continue;
+                }
+            };
+            let Some((index, mut prepared)) = self.prepare(&event) else {
                 continue;
             };
-            if !prepared.drift.is_empty()
-                && let Some(metrics) = self.parts.metrics.handler(index)
-            {
-                metrics.drift.inc();
+            if !prepared.drift.is_empty() {
+                self.parts.metrics.handler(index).drift.inc();
             }
             if is_index_attached {
                 subjects.push((event.sequence, std::mem::take(&mut prepared.subjects)));
             }
-            if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.index() == index) {
-                lane.offer(event, prepared);
+            if let Some(progress) = self.command_at(index) {
+                progress.offer(event, prepared);
             }
         }
         self.position = last;
-        for lane in &mut self.lanes {
-            lane.followed(last);
+        for progress in &mut self.commands {
+            progress.followed(last);
         }
         if is_index_attached {
             self.add_to_index(&subjects, last);
         }
     }
 
-    /// Decodes an event for its plug-in and tells the plug-in's place; nothing for a row that is damaged, or when no
-    /// plug-in is installed.
-    fn prepare(&self, row: Row) -> Option<(StoredEvent, usize, Prepared)> {
-        let event = match row {
-            Row::Event(event) => event,
-            Row::Damaged(sequence) => {
-                error!(
-                    sequence,
-                    "an event in the journal is damaged; it is passed over"
-                );
-                return None;
-            }
-        };
+    /// Nobody can tell whose a damaged row was, so that no handler can be said to have missed it: it is counted.
+    fn pass_over(&self, sequence: Sequence) {
+        self.parts.metrics.damaged.inc();
+        if let Some(held_back) = self.damage.pass(Instant::now()) {
+            error!(
+                sequence,
+                held_back, "an event in the journal is damaged; it is passed over"
+            );
+        }
+    }
+
+    /// Decodes an event for its plug-in and tells the plug-in's place; nothing when none is installed.
+    fn prepare(&self, event: &StoredEvent) -> Option<(usize, Prepared)> {
         let installed = self.parts.dispatcher.get(&event.envelope.command)?;
-        let prepared = installed.prepare(&event.body);
-        Some((event, installed.descriptor().index, prepared))
+        Some((installed.descriptor().index, installed.prepare(&event.body)))
     }
 
-    /// Lets an index that is behind the live position read for itself.
-    fn catch_up_index(&mut self) -> Result<bool, ReadError> {
-        let cursor = self.parts.index.cursor();
-        if cursor >= self.position {
-            return Ok(false);
-        }
-        let rows = self.reader.after(cursor, READ)?;
-        let mut through = self.position;
-        if rows.len() == READ.events || rows.last().is_some_and(|row| sequence_of(row) < through) {
-            through = rows
-                .last()
-                .map_or(through, |row| sequence_of(row).min(through));
-        }
-        let subjects: Vec<(Sequence, Subjects)> = rows
-            .into_iter()
-            .filter(|row| sequence_of(row) <= through)
-            .filter_map(|row| self.prepare(row))
-            .map(|(event, _, prepared)| (event.sequence, prepared.subjects))
-            .collect();
-        Ok(self.add_to_index(&subjects, through) && through < self.position)
-    }
-
-    fn add_to_index(&self, subjects: &[(Sequence, Subjects)], through: Sequence) -> bool {
-        let entries = subjects.iter().flat_map(|(sequence, subjects)| {
-            let accounts = subjects.accounts.iter().map(|name| Key::Account(name));
-            let groups = subjects.groups.iter().map(|name| Key::Group(name));
-            accounts.chain(groups).map(|key| (key, *sequence))
-        });
-        let added = self.parts.index.add(entries, through);
-        if let Err(error) = &added {
-            warn!(%error, "events are not indexed; it is tried again");
-        }
-        added.is_ok()
-    }
-
-    /// Hands what the lanes have gathered to their threads.
+    /// Hands what the commands have gathered to their threads.
     fn submit(&mut self) {
         let log_id = self.head.borrow().log_id;
-        for lane in &mut self.lanes {
+        for progress in &mut self.commands {
             let id = |event: &StoredEvent| EventId::new(log_id, event.sequence, event.journaled_ms);
-            lane.submit(&self.parts.handlers, &self.finished, id);
+            progress.submit(&self.parts.handlers, &self.finished, id);
         }
     }
 
     /// Takes back what handlers have finished.
     fn collect(&mut self) {
         for done in self.finished.take() {
-            if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.index() == done.lane) {
-                lane.finished(done);
+            if let Some(progress) = self.command_at(done.index) {
+                progress.finished(done);
             }
         }
     }
 
+    /// The progress of the plug-in at `index`; `None` for a before-command.
+    fn command_at(&mut self, index: usize) -> Option<&mut Progress> {
+        let mut commands = self.commands.iter_mut();
+        commands.find(|progress| progress.index() == index)
+    }
+
     fn report_lag(&self) {
-        let lanes = self.lanes.iter().map(Lane::cursor).min();
-        let behind = self
-            .parts
-            .index
-            .cursor()
-            .min(lanes.unwrap_or(Sequence::MAX));
-        let lag = self
-            .head
-            .borrow()
-            .sequence
-            .saturating_sub(behind.min(self.position));
+        let cursors = self.commands.iter().map(Progress::cursor);
+        let behind = cursors.fold(self.parts.index.cursor(), Sequence::min);
+        let lag = self.head.borrow().sequence.saturating_sub(behind);
         self.parts
             .metrics
             .follower_lag
             .set(i64::try_from(lag).unwrap_or(i64::MAX));
-    }
-
-    fn tick(&mut self) -> Result<(), StepError> {
-        for lane in &mut self.lanes {
-            lane.look_after(&self.parts.handlers);
-        }
-        self.retry()?;
-        if self.saved.elapsed() >= SAVE_EVERY {
-            self.save()?;
-        }
-        if self.trimmed.elapsed() >= TRIM_EVERY {
-            self.trim()?;
-        }
-        Ok(())
-    }
-
-    /// Starts the attempts that are due; each is counted on disk before it starts.
-    fn retry(&mut self) -> Result<(), StepError> {
-        if self.lanes.iter().any(Lane::is_unsaved) {
-            // Attempts that have finished since the last save are due on disk, still.
-            self.save()?;
-        }
-        let mut started = Vec::new();
-        for lane in &mut self.lanes {
-            let (state, now) = (&self.parts.state, clock::now_ms());
-            for outcome in state.due(lane.command(), now, lane.room())? {
-                if !lane.can_retry(outcome.sequence) {
-                    continue;
-                }
-                match self.reader.get(outcome.sequence)? {
-                    Some(Row::Event(event)) => started.push(lane.retry(event, outcome)),
-                    Some(Row::Damaged(_)) | None => lane.give_up(outcome),
-                }
-            }
-        }
-        if !started.is_empty() {
-            self.parts.state.save(&[], &started, &[])?;
-        }
-        self.submit();
-        Ok(())
-    }
-
-    /// Writes cursors and outcomes in one transaction, and tells the journal what it may delete.
-    fn save(&mut self) -> Result<(), StateError> {
-        self.saved = Instant::now();
-        let mut outcomes = Vec::new();
-        let mut done = Vec::new();
-        for lane in &self.lanes {
-            outcomes.extend(lane.outcomes.iter().cloned());
-            let command = lane.command();
-            done.extend(lane.done.iter().map(|sequence| (*sequence, command)));
-        }
-        let cursors: Vec<(&str, Sequence)> = self
-            .lanes
-            .iter()
-            .map(|lane| (lane.command(), lane.cursor()))
-            .collect();
-        self.parts.state.save(&cursors, &outcomes, &done)?;
-        // Not before: what could not be saved is tried again, or its events would pass for done.
-        for lane in &mut self.lanes {
-            lane.outcomes.clear();
-            lane.done.clear();
-        }
-        self.report_outcomes()?;
-        let handled = cursors.iter().map(|(_, cursor)| *cursor).min();
-        let handled = handled.unwrap_or(self.position);
-        let mut through = handled;
-        for lane in &self.lanes {
-            let parked = self.parts.state.oldest_parked(lane.command())?;
-            through = parked.map_or(through, |oldest| through.min(oldest.saturating_sub(1)));
-        }
-        self.parts.journal.release(through);
-        Ok(())
-    }
-
-    fn report_outcomes(&self) -> Result<(), StateError> {
-        use gateway_journal::Status::{Dead, Parked};
-        let counts: BTreeMap<_, _> = self.parts.state.counts()?;
-        for lane in &self.lanes {
-            let Some(metrics) = self.parts.metrics.handler(lane.index()) else {
-                continue;
-            };
-            let count = |status| {
-                let count = counts.get(&(lane.command().to_owned(), status)).copied();
-                i64::try_from(count.unwrap_or(0)).unwrap_or(i64::MAX)
-            };
-            metrics.parked_events.set(count(Parked));
-            metrics.dead_events.set(count(Dead));
-        }
-        Ok(())
-    }
-
-    fn trim(&mut self) -> Result<(), StepError> {
-        self.trimmed = Instant::now();
-        let Some((first, _)) = self.reader.bounds()? else {
-            return Ok(());
-        };
-        let gone = first.saturating_sub(1);
-        if let Err(error) = self.parts.index.trim(gone) {
-            warn!(%error, "the index keeps events that the log no longer has");
-        }
-        self.parts.state.trim(gone)?;
-        Ok(())
-    }
-
-    /// Gives running handlers the rest of the grace period, then saves and closes.
-    async fn finish(mut self) {
-        let deadline = tokio::time::Instant::now() + self.grace;
-        while self.lanes.iter().any(Lane::is_busy)
-            && tokio::time::timeout_at(deadline, self.finished.notified())
-                .await
-                .is_ok()
-        {
-            self.collect();
-        }
-        if self.lanes.iter().any(Lane::is_busy) {
-            warn!("handlers still run; their events are handled again after the next start");
-        }
-        self.collect();
-        if let Err(error) = self.save() {
-            error!(%error, "the handlers' progress is not saved; the last second is repeated");
-        }
-        if let Err(error) = self.parts.index.close() {
-            warn!(%error, "the index is not up to date; the rest is added after the next start");
-        }
     }
 }
 
@@ -486,6 +354,13 @@ pub enum StartError {
     /// No runtime or thread.
     #[error("failed to start the follower's thread")]
     Thread(#[from] io::Error),
+}
+
+fn tell(throttle: &Throttle, error: &dyn Error) {
+    if let Some(held_back) = throttle.pass(Instant::now()) {
+        let error = Chain(error);
+        error!(%error, held_back, "a part of the follower can't go on; it tries again");
+    }
 }
 
 fn sequence_of(row: &Row) -> Sequence {

@@ -9,15 +9,15 @@ use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use gateway_core::{Context, Dispatcher, Envelope, Phase, Work};
 use prometheus::IntGauge;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::error;
 
-use crate::metrics::Metrics;
+use crate::{chain::Chain, metrics::Metrics, throttle::Throttle};
 
 use worker::Worker;
 
@@ -33,10 +33,9 @@ pub struct Lane {
     command: &'static str,
     concurrency: usize,
     time_limit: Duration,
-    /// One permit for each caller of [`Handlers::ask`].
-    callers: Semaphore,
     threads: Mutex<Threads>,
     abandoned: IntGauge,
+    throttle: Throttle,
 }
 
 /// The thread in use, and those that a handler blocks; they end when it lets go of them.
@@ -54,8 +53,25 @@ pub struct Job {
     pub work: Work,
     /// What the handler gets beside the request.
     pub cx: Context,
+    /// Who is told of its end.
+    pub reply: Reply,
+}
+
+/// Who waits for a handler's end.
+pub enum Reply {
     /// Called once on the lane's thread; never if the thread is abandoned.
-    pub done: Box<dyn FnOnce(Ran) + Send>,
+    Call(Box<dyn FnOnce(Ran) + Send>),
+    /// A caller of [`Handlers::ask`], who may give up. The permit is free again when the handler ends or is dropped.
+    Answer(oneshot::Sender<Ran>, OwnedSemaphorePermit),
+}
+
+/// A thread was given up, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Abandoned {
+    /// The job with this ticket blocks it.
+    Blocked(u64),
+    /// It has ended by itself.
+    Died,
 }
 
 /// How a handler ended: its ack as bytes on the wire, or why there is none.
@@ -87,8 +103,11 @@ pub enum FailureReason {
 const AFTER_TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// So much before its deadline a before-command's handler is given up, so that whoever asked finds its blocked thread
-/// abandoned and the next one finds a new thread.
+/// abandoned and the next one finds a new thread. With a short deadline it is less: three quarters of it.
 const BEFORE_MARGIN: Duration = Duration::from_millis(100);
+
+/// The ticket of those who ask: they wait for the end themselves, so that nobody needs to tell them apart.
+const ASKED: u64 = 0;
 
 /// How many threads of one command may be blocked before no further one is started.
 const ABANDONED_MAX: usize = 4;
@@ -109,16 +128,12 @@ impl Handlers {
                 command: descriptor.command,
                 concurrency,
                 time_limit: match descriptor.phase {
-                    Phase::Before => deadline.saturating_sub(BEFORE_MARGIN),
+                    Phase::Before => deadline.saturating_sub(BEFORE_MARGIN.min(deadline * 3 / 4)),
                     Phase::After => AFTER_TIME_LIMIT,
                 },
-                callers: Semaphore::new(concurrency),
                 threads: Mutex::default(),
-                abandoned: metrics
-                    .handler(descriptor.index)
-                    .expect("every plug-in has metrics")
-                    .abandoned_threads
-                    .clone(),
+                abandoned: metrics.handler(descriptor.index).abandoned_threads.clone(),
+                throttle: Throttle::default(),
             }
         });
         Self {
@@ -144,24 +159,17 @@ impl Handlers {
         patience: Duration,
     ) -> Ran {
         let lane = self.lane(index);
-        let busy = || Failure {
+        let cx = Context {
+            envelope,
+            event: None,
+            attempt: 1,
+        };
+        // Whoever was blocked first may still be waiting, or may have looked a little too early.
+        lane.abandon_if_blocked();
+        let answered = lane.ask(work, cx).ok_or(Failure {
             reason: FailureReason::Busy,
             error: None,
-        };
-        let _permit = lane.callers.try_acquire().map_err(|_| busy())?;
-        let (answer, answered) = oneshot::channel();
-        let job = Job {
-            ticket: u64::MAX,
-            work,
-            cx: Context {
-                envelope,
-                event: None,
-                attempt: 1,
-            },
-            // Whoever asked may have given up.
-            done: Box::new(|ran| drop(answer.send(ran))),
-        };
-        lane.submit(vec![job]).map_err(|_| busy())?;
+        })?;
         if let Ok(Ok(ran)) = tokio::time::timeout(patience, answered).await {
             return ran;
         }
@@ -182,50 +190,101 @@ impl Lane {
     ///
     /// Gives the jobs back when the queue is full or no thread can be had.
     pub fn submit(&self, jobs: Vec<Job>) -> Result<(), Vec<Job>> {
-        let mut threads = self.threads();
-        if threads.current.is_none() {
-            threads.abandoned.retain(|thread| !thread.is_finished());
-            self.abandoned
-                .set(i64::try_from(threads.abandoned.len()).unwrap_or(i64::MAX));
-            if threads.abandoned.len() >= ABANDONED_MAX {
-                return Err(jobs);
-            }
-            match Worker::start(self.command, self.concurrency, self.time_limit) {
-                Ok(worker) => threads.current = Some(worker),
-                Err(error) => {
-                    error!(command = self.command, %error, "no thread for the handler");
-                    return Err(jobs);
-                }
-            }
-        }
-        match &threads.current {
+        match self.worker(&mut self.threads()) {
             Some(worker) => worker.submit(jobs),
             None => Err(jobs),
         }
     }
 
+    /// Queues one job of a caller who waits; `None` when too many do, or when no thread can be had.
+    fn ask(&self, work: Work, cx: Context) -> Option<oneshot::Receiver<Ran>> {
+        let mut threads = self.threads();
+        let worker = self.worker(&mut threads)?;
+        let permit = worker.permit()?;
+        let (answer, answered) = oneshot::channel();
+        let job = Job {
+            ticket: ASKED,
+            work,
+            cx,
+            reply: Reply::Answer(answer, permit),
+        };
+        worker.submit(vec![job]).ok()?;
+        Some(answered)
+    }
+
+    /// The thread in use, started when there is none.
+    fn worker<'a>(&self, threads: &'a mut Threads) -> Option<&'a Worker> {
+        if threads.current.is_none() {
+            threads.abandoned.retain(|thread| !thread.is_finished());
+            self.abandoned
+                .set(i64::try_from(threads.abandoned.len()).unwrap_or(i64::MAX));
+            if threads.abandoned.len() >= ABANDONED_MAX {
+                return None;
+            }
+            match Worker::start(self.command, self.concurrency, self.time_limit) {
+                Ok(worker) => threads.current = Some(worker),
+                Err(error) => {
+                    if let Some(held_back) = self.throttle.pass(Instant::now()) {
+                        let error = Chain(&error);
+                        error!(command = self.command, %error, held_back, "no thread for the handler");
+                    }
+                }
+            }
+        }
+        threads.current.as_ref()
+    }
+
     /// Gives the thread up if a handler has blocked it for longer than its time limit, or if it has died. The jobs on
-    /// it are lost to their callers; returns the ticket of the culprit, if it is known.
-    pub fn abandon_if_blocked(&self) -> Option<Option<u64>> {
+    /// it are lost to their callers.
+    pub fn abandon_if_blocked(&self) -> Option<Abandoned> {
         let mut threads = self.threads();
         let worker = threads.current.as_ref()?;
-        let culprit = worker.blocked_by(self.time_limit);
-        if culprit.is_none() && !worker.is_finished() {
-            return None;
-        }
-        error!(
-            command = self.command,
-            "a handler blocks its thread; a new one takes over"
-        );
+        let abandoned = match worker.blocked_by(self.time_limit) {
+            Some(culprit) => Abandoned::Blocked(culprit),
+            None if worker.is_finished() => Abandoned::Died,
+            None => return None,
+        };
         let thread = threads.current.take()?.abandon();
-        threads.abandoned.push(thread);
-        self.abandoned.inc();
-        Some(culprit)
+        let command = self.command;
+        match abandoned {
+            Abandoned::Blocked(_) => {
+                error!(command, "a handler blocks its thread; a new one takes over");
+                threads.abandoned.push(thread);
+                self.abandoned.inc();
+            }
+            Abandoned::Died => error!(command, "a handler's thread has died; a new one takes over"),
+        }
+        Some(abandoned)
     }
 
     fn threads(&self) -> MutexGuard<'_, Threads> {
         // Nothing in here panics half-way through a change.
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Reply ===
+
+impl Reply {
+    fn is_awaited(&self) -> bool {
+        match self {
+            Self::Call(_) => true,
+            Self::Answer(answer, _) => !answer.is_closed(),
+        }
+    }
+
+    fn send(self, ran: Ran) {
+        match self {
+            Self::Call(done) => done(ran),
+            // Whoever asked may have given up.
+            Self::Answer(answer, _permit) => drop(answer.send(ran)),
+        }
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply")
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod callbacks;
+mod chain;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -15,3 +16,4 @@ pub mod metrics;
 pub mod openapi;
 pub mod readiness;
 pub mod run;
+mod throttle;

@@ -10,7 +10,6 @@ mod connection;
 mod peer;
 mod request;
 mod stream;
-mod throttle;
 mod tls;
 
 use std::{
@@ -39,7 +38,8 @@ use tracing::{debug, error, warn};
 pub use tls::{Tls, TlsError};
 
 use connection::Shared;
-use throttle::Throttle;
+
+use crate::throttle::Throttle;
 
 /// How long to wait after a failed accept: mostly no file descriptor is free, and one may soon be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

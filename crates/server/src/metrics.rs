@@ -4,6 +4,7 @@
 //! `other`. Names and labels are an interface: dashboards and alerts are made of them.
 
 mod callbacks;
+mod handlers;
 mod registration;
 
 use std::{sync::Arc, time::Duration};
@@ -16,6 +17,7 @@ use prometheus::{
 
 use callbacks::CallbackMetrics;
 pub use callbacks::{AppMetrics, Outcome};
+pub use handlers::{HandlerMetrics, ProgressMetrics};
 use registration::Registration;
 
 /// Every metric of the gateway.
@@ -25,40 +27,19 @@ pub struct Metrics {
     callbacks: CallbackMetrics,
     rejected: Vec<IntCounter>,
     handlers: Vec<HandlerMetrics>,
+    /// At the plug-ins' places; `None` for before-commands.
+    progress: Vec<Option<ProgressMetrics>>,
     reloads: IntCounterVec,
     open_connections: IntGaugeVec,
     journal: Arc<JournalMetrics>,
     /// Console checks of the URL.
     pub probes: IntCounter,
-    /// Synced events that the follower has not read yet.
+    /// Events between the log's end and the slowest of the index and the handlers' cursors.
     pub follower_lag: IntGauge,
+    /// Events that were found damaged when the follower read them first.
+    pub damaged: IntCounter,
     /// 1 while `/readyz` says 200.
     pub ready: IntGauge,
-}
-
-/// What became of one command's handler.
-#[derive(Debug)]
-pub struct HandlerMetrics {
-    /// It did its work.
-    pub ok: IntCounter,
-    /// It returned an error; the event is parked.
-    pub error: IntCounter,
-    /// It panicked; the event is parked.
-    pub panic: IntCounter,
-    /// It took too long; the event is parked.
-    pub timeout: IntCounter,
-    /// The body could not be decoded; the event is dead at once.
-    pub undecodable: IntCounter,
-    /// The last attempt failed; the event is dead.
-    pub dead: IntCounter,
-    /// Events whose body differs from the types.
-    pub drift: IntCounter,
-    /// Events that wait for another attempt.
-    pub parked_events: IntGauge,
-    /// Events that were given up and are still in the journal.
-    pub dead_events: IntGauge,
-    /// Threads given up because a handler blocked them.
-    pub abandoned_threads: IntGauge,
 }
 
 /// What the journal's writer reports.
@@ -121,7 +102,8 @@ impl Metrics {
                 .iter()
                 .map(|refusal| rejected.with_label_values(&[refusal.reason()]))
                 .collect(),
-            handlers: handler_metrics(&registration, dispatcher),
+            handlers: handlers::for_all(&registration, dispatcher),
+            progress: handlers::for_after_commands(&registration, dispatcher),
             reloads,
             open_connections,
             journal: Arc::new(JournalMetrics::new(&registration)),
@@ -131,7 +113,11 @@ impl Metrics {
             ),
             follower_lag: registration.gauge(
                 "gateway_follower_lag_events",
-                "Synced events that the follower has not yet indexed and handed to handlers.",
+                "Events between the log's end and the slowest of the index and the handlers' cursors.",
+            ),
+            damaged: registration.counter(
+                "gateway_journal_damaged_total",
+                "Events that can't be read from the journal, which no handler gets; `journal check` names them.",
             ),
             ready: registration.gauge("gateway_ready", "1 while /readyz answers 200."),
             registry: registration.finish(),
@@ -157,8 +143,18 @@ impl Metrics {
     }
 
     /// The metrics of the handler of the plug-in at `index`.
-    pub fn handler(&self, index: usize) -> Option<&HandlerMetrics> {
-        self.handlers.get(index)
+    pub fn handler(&self, index: usize) -> &HandlerMetrics {
+        self.handlers.get(index).expect("every plug-in has metrics")
+    }
+
+    /// What became of the events of the after-command at `index`.
+    ///
+    /// # Panics
+    ///
+    /// When a before-command is there.
+    pub fn progress(&self, index: usize) -> &ProgressMetrics {
+        let progress = self.progress.get(index).and_then(Option::as_ref);
+        progress.expect("only after-commands are followed")
     }
 
     /// The gauge of one listener: `callbacks` or `admin`.
@@ -195,51 +191,6 @@ impl Metrics {
             .expect("a vector takes every byte, and every family has a sample");
         String::from_utf8(text).expect("the text format is UTF-8")
     }
-}
-
-fn handler_metrics(registration: &Registration, dispatcher: &Dispatcher) -> Vec<HandlerMetrics> {
-    let outcomes = registration.counters(
-        "gateway_handler_outcomes_total",
-        "Attempts of handlers for after-commands, and events given up (`undecodable`, `dead`).",
-        &["command", "outcome"],
-    );
-    let drift = registration.counters(
-        "gateway_decode_drift_total",
-        "Events whose body differs from what the plug-in's types expect.",
-        &["command"],
-    );
-    let parked = registration.gauges(
-        "gateway_handler_parked_events",
-        "Events that wait for another attempt of their handler.",
-        &["command"],
-    );
-    let dead = registration.gauges(
-        "gateway_handler_dead_events",
-        "Events whose handler was given up, and that are still in the journal.",
-        &["command"],
-    );
-    let abandoned = registration.gauges(
-        "gateway_handler_abandoned_threads",
-        "Threads that a handler has blocked for longer than its time limit.",
-        &["command"],
-    );
-    let installed = dispatcher.iter().map(|installed| {
-        let command = installed.descriptor().command;
-        let outcome = |outcome| outcomes.with_label_values(&[command, outcome]);
-        HandlerMetrics {
-            ok: outcome("ok"),
-            error: outcome("error"),
-            panic: outcome("panic"),
-            timeout: outcome("timeout"),
-            undecodable: outcome("undecodable"),
-            dead: outcome("dead"),
-            drift: drift.with_label_values(&[command]),
-            parked_events: parked.with_label_values(&[command]),
-            dead_events: dead.with_label_values(&[command]),
-            abandoned_threads: abandoned.with_label_values(&[command]),
-        }
-    });
-    installed.collect()
 }
 
 // === impl JournalMetrics ===
@@ -328,6 +279,7 @@ mod tests {
             "gateway_handler_outcomes_total{command=\"Sns.CallbackFriendDelete\",outcome=\"dead\"} 0",
             "gateway_decode_drift_total{command=\"Sns.CallbackFriendDelete\"} 0",
             "gateway_unrecorded_total 0",
+            "gateway_journal_damaged_total 0",
             "gateway_probes_total 0",
             "gateway_callback_duration_seconds_count{phase=\"after\"} 0",
         ] {

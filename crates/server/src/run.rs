@@ -40,8 +40,8 @@ pub struct Listeners {
 pub struct Control {
     /// Stop: drain, finish, sync, return.
     pub shutdown: CancellationToken,
-    /// Reload: the configuration as it is now, checked, or what is wrong with it.
-    pub reload: mpsc::Receiver<Result<Checked, Problems>>,
+    /// Reload: the configuration as it is now, or what is wrong with it.
+    pub reload: mpsc::Receiver<Result<Config, Problems>>,
     /// Told once everything is open and served.
     pub started: oneshot::Sender<()>,
     /// Whether acks mean something.
@@ -96,19 +96,19 @@ pub async fn run<L: List>(
     // Whoever started the run may not want to know.
     control.started.send(()).ok();
     let mut gauges = tokio::time::interval(GAUGES_EVERY);
-    let is_follower_dead = loop {
+    let dead = loop {
         tokio::select! {
-            () = control.shutdown.cancelled() => break false,
+            () = control.shutdown.cancelled() => break None,
             Some(loaded) = control.reload.recv() => service.reload(loaded),
             _ = gauges.tick() => service.read_gauges(),
         }
-        if service.is_follower_dead() {
-            break true;
+        if let Some(part) = service.dead_part() {
+            break Some(part);
         }
     };
     service.stop(&checked.config.shutdown).await?;
-    if is_follower_dead {
-        bail!("the follower has died; start the gateway again and report the error above");
+    if let Some(part) = dead {
+        bail!("{part} has died; start the gateway again and report the error above");
     }
     Ok(())
 }

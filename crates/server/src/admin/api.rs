@@ -22,6 +22,7 @@ use super::{
     stream, time,
 };
 use crate::{
+    chain::Chain,
     clock,
     openapi::payload::{EventStream, Reply},
 };
@@ -151,7 +152,7 @@ impl Api {
             }))
         };
         let page = self.0.queries.request(work).await?;
-        page.map_err(|error| Problem::internal("read the journal", &error))
+        page.map_err(|error| Problem::internal("read the journal", &Chain(&error)))
     }
 
     /// The events as they come
@@ -218,7 +219,7 @@ impl Api {
         let work = move || -> Result<Option<Reply<EventDetail>>, Problem> {
             let found = finder
                 .lookup(head, parsed)
-                .map_err(|error| Problem::internal("read the journal", &error))?;
+                .map_err(|error| Problem::internal("read the journal", &Chain(&error)))?;
             match found {
                 Lookup::Event(detail) => Ok(Some(Reply::new(&*detail))),
                 Lookup::Missing => Ok(None),

@@ -13,7 +13,7 @@ use super::{
     problem::Problem,
     tail::{Item, Kind, Tail},
 };
-use crate::openapi::payload::EventStream;
+use crate::{chain::Chain, openapi::payload::EventStream};
 
 /// After so long without anything else a reader hears that the stream is alive.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -51,7 +51,7 @@ fn body(tail: Tail, permit: OwnedSemaphorePermit) -> Body {
             Ok(Some(item)) => Some((Ok::<_, std::io::Error>(encode(&item)), Some((tail, permit)))),
             Ok(None) => None,
             Err(error) => {
-                tracing::error!(%error, "failed to read the journal for a stream");
+                tracing::error!(error = %Chain(&error), "failed to read the journal for a stream");
                 Some((Err(std::io::Error::other(error)), None))
             }
         }

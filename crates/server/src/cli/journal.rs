@@ -9,6 +9,7 @@ use super::{
     failure::{Ending, Failure},
     output::Output,
 };
+use crate::chain::Chain;
 
 pub(super) fn run(
     action: JournalAction,
@@ -16,7 +17,7 @@ pub(super) fn run(
     output: &mut Output<'_>,
 ) -> Result<Ending, Failure> {
     let failed = |action: &str, error: gateway_journal::JournalError| {
-        Failure::Failed(format!("failed to {action}: {error}"))
+        Failure::Failed(format!("failed to {action}: {}", Chain(&error)))
     };
     match action {
         JournalAction::Check { path } => {

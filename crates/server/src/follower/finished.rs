@@ -11,8 +11,8 @@ use crate::handlers::Ran;
 #[derive(Debug)]
 pub(super) struct Done {
     /// The plug-in's place in the list.
-    pub(super) lane: usize,
-    /// Which of the lane's threads it ran on, counted from 0.
+    pub(super) index: usize,
+    /// Which of the command's threads it ran on, counted from 0.
     pub(super) generation: u64,
     /// The event.
     pub(super) sequence: Sequence,
@@ -20,7 +20,7 @@ pub(super) struct Done {
     pub(super) ran: Ran,
 }
 
-/// Gathers ends until the follower takes them. Bounded by what the lanes may have in flight.
+/// Gathers ends until the follower takes them. Bounded by what the commands may have in flight.
 #[derive(Debug, Default)]
 pub(super) struct Finished {
     done: Mutex<Vec<Done>>,

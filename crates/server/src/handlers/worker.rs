@@ -5,19 +5,19 @@ use std::{
     collections::VecDeque,
     future::Future,
     io,
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    time::timeout,
+};
 
 use super::{Failure, FailureReason, Job, Ran};
 
@@ -25,19 +25,15 @@ use super::{Failure, FailureReason, Job, Ran};
 #[derive(Debug)]
 pub(super) struct Worker {
     jobs: mpsc::Sender<Vec<Job>>,
+    /// One permit for each job of a caller who waits, so that as many can run at once.
+    callers: Arc<Semaphore>,
     turn: Arc<Turn>,
     thread: JoinHandle<()>,
 }
 
-/// Whose turn it is on the thread, and since when.
-#[derive(Debug)]
-struct Turn {
-    started: Instant,
-    /// The ticket; 0 for nobody's.
-    ticket: AtomicU64,
-    /// Milliseconds after `started`.
-    since_ms: AtomicU64,
-}
+/// Whose turn it is on the thread: the ticket, and since when. Nobody's while the runtime looks for the next one.
+#[derive(Debug, Default)]
+struct Turn(Mutex<Option<(u64, Instant)>>);
 
 /// Submissions that may wait; their senders bound the jobs in them.
 const SUBMISSIONS_MAX: usize = 1024;
@@ -54,17 +50,14 @@ impl Worker {
             .enable_all()
             .build()?;
         let (sender, receiver) = mpsc::channel(SUBMISSIONS_MAX);
-        let turn = Arc::new(Turn {
-            started: Instant::now(),
-            ticket: AtomicU64::new(0),
-            since_ms: AtomicU64::new(0),
-        });
+        let turn = Arc::new(Turn::default());
         let serve = serve(receiver, concurrency, time_limit, Arc::clone(&turn));
         let thread = thread::Builder::new()
             .name(format!("handler {command}"))
             .spawn(move || runtime.block_on(serve))?;
         Ok(Self {
             jobs: sender,
+            callers: Arc::new(Semaphore::new(concurrency)),
             turn,
             thread,
         })
@@ -76,13 +69,15 @@ impl Worker {
             .map_err(mpsc::error::TrySendError::into_inner)
     }
 
+    /// Leave for one more job of a caller who waits; `None` when as many as may run wait already.
+    pub(super) fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.callers).try_acquire_owned().ok()
+    }
+
     /// The ticket of a job that has kept the thread for longer than `time_limit` without giving way.
     pub(super) fn blocked_by(&self, time_limit: Duration) -> Option<u64> {
-        let ticket = self.turn.ticket.load(Ordering::Acquire);
-        let since = Duration::from_millis(self.turn.since_ms.load(Ordering::Acquire));
-        let is_blocked =
-            ticket != 0 && self.turn.started.elapsed().saturating_sub(since) > time_limit;
-        is_blocked.then_some(ticket)
+        let (ticket, since) = (*self.turn.holder())?;
+        (since.elapsed() > time_limit).then_some(ticket)
     }
 
     /// Sends no more; the thread ends once it is let go of.
@@ -95,20 +90,52 @@ impl Worker {
     }
 }
 
-/// Runs jobs until the sender is gone.
+// === impl Turn ===
+
+impl Turn {
+    /// Runs code of a plug-in, and says meanwhile whose it is.
+    fn hold<T>(&self, ticket: u64, run: impl FnOnce() -> T) -> T {
+        *self.holder() = Some((ticket, Instant::now()));
+        let ran = run();
+        *self.holder() = None;
+        ran
+    }
+
+    /// Drops what belongs to a plug-in, which may block or panic at it as anywhere else.
+    fn discard<T>(&self, ticket: u64, value: T) {
+        let discarded = self.hold(ticket, || {
+            catch_unwind(AssertUnwindSafe(move || drop(value)))
+        });
+        if let Err(panic) = discarded {
+            // Its own drop may panic again.
+            std::mem::forget(panic);
+        }
+    }
+
+    fn holder(&self) -> MutexGuard<'_, Option<(u64, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs jobs until the sender is gone. What waits is bounded: by the permits of those who ask, and by what the follower
+/// may have in flight.
 async fn serve(
     mut jobs: mpsc::Receiver<Vec<Job>>,
     concurrency: usize,
     time_limit: Duration,
     turn: Arc<Turn>,
 ) {
-    let mut waiting = VecDeque::new();
+    let mut waiting: VecDeque<Job> = VecDeque::new();
     let mut running = FuturesUnordered::new();
     loop {
         while running.len() < concurrency
             && let Some(job) = waiting.pop_front()
         {
-            running.push(run(job, time_limit, &turn));
+            if job.reply.is_awaited() {
+                running.push(run(job, time_limit, &turn));
+            } else {
+                turn.discard(job.ticket, job);
+            }
         }
         tokio::select! {
             submitted = jobs.recv() => match submitted {
@@ -125,10 +152,10 @@ async fn run(job: Job, time_limit: Duration, turn: &Turn) {
         ticket,
         work,
         cx,
-        done,
+        reply,
     } = job;
     let handler = Timed {
-        handler: Box::pin(AssertUnwindSafe(work.run(&cx)).catch_unwind()),
+        handler: Some(Box::pin(AssertUnwindSafe(work.run(&cx)).catch_unwind())),
         ticket,
         turn,
     };
@@ -139,7 +166,7 @@ async fn run(job: Job, time_limit: Duration, turn: &Turn) {
         Ok(Err(panic)) => Err(failed(FailureReason::Panic, text_of(&*panic))),
         Err(_) => Err(failed(FailureReason::Timeout, None)),
     };
-    done(ran);
+    reply.send(ran);
 }
 
 fn text_of(panic: &(dyn Any + Send)) -> Option<String> {
@@ -147,9 +174,10 @@ fn text_of(panic: &(dyn Any + Send)) -> Option<String> {
     text.or_else(|| panic.downcast_ref::<String>().cloned())
 }
 
-/// A handler that says when it has the thread.
+/// A handler that says when it has the thread, also while it is dropped.
 struct Timed<'a, F> {
-    handler: Pin<Box<F>>,
+    /// `None` only while it is dropped.
+    handler: Option<Pin<Box<F>>>,
     ticket: u64,
     turn: &'a Turn,
 }
@@ -158,12 +186,17 @@ impl<F: Future> Future for Timed<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let since = self.turn.started.elapsed().as_millis();
-        let since = u64::try_from(since).unwrap_or(u64::MAX);
-        self.turn.since_ms.store(since, Ordering::Release);
-        self.turn.ticket.store(self.ticket, Ordering::Release);
-        let polled = self.handler.as_mut().poll(cx);
-        self.turn.ticket.store(0, Ordering::Release);
-        polled
+        let (ticket, turn) = (self.ticket, self.turn);
+        let handler = self
+            .handler
+            .as_mut()
+            .expect("it is there until it is dropped");
+        turn.hold(ticket, || handler.as_mut().poll(cx))
+    }
+}
+
+impl<F> Drop for Timed<'_, F> {
+    fn drop(&mut self) {
+        self.turn.discard(self.ticket, self.handler.take());
     }
 }

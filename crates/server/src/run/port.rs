@@ -67,6 +67,11 @@ impl Port {
         Ok(())
     }
 
+    /// Whether a thread has ended though nobody stopped it.
+    pub(super) fn is_dead(&self) -> bool {
+        !self.stop.gently.is_cancelled() && self.threads.iter().any(JoinHandle::is_finished)
+    }
+
     /// No new connections and requests.
     pub(super) fn stop_gently(&self) {
         self.stop.gently.cancel();

@@ -8,9 +8,10 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use tracing::{error, info, warn};
 
+use super::demo;
 use crate::{
     admin::GuardConfig,
-    config::{Checked, Config, Problems, TlsConfig},
+    config::{Checked, Config, Problems, TlsConfig, check},
     ingest::Live,
     listener::Tls,
     metrics::Metrics,
@@ -50,11 +51,10 @@ impl Reloadable {
     }
 
     /// Takes over what was loaded.
-    pub(super) fn reload(&mut self, loaded: Result<Checked, Problems>, metrics: &Metrics) {
-        let taken = match loaded {
-            Ok(checked) => self.take(&checked, metrics),
-            Err(problems) => Err(problems.into()),
-        };
+    pub(super) fn reload(&mut self, loaded: Result<Config, Problems>, metrics: &Metrics) {
+        let taken = loaded
+            .map_err(Into::into)
+            .and_then(|config| self.take(&config, metrics));
         metrics.reloaded(taken.is_ok());
         match taken {
             Ok(()) => info!("the configuration is reloaded"),
@@ -65,14 +65,17 @@ impl Reloadable {
         }
     }
 
-    fn take(&mut self, checked: &Checked, metrics: &Metrics) -> anyhow::Result<()> {
-        let config = &checked.config;
+    fn take(&mut self, loaded: &Config, metrics: &Metrics) -> anyhow::Result<()> {
+        check(loaded.clone())?;
+        // What will be in force is checked again: a listener stays where it is, whatever the file says.
+        let config = self.merged(loaded);
+        let checked = demo::add(check(config.clone())?)?;
         // Whatever can fail comes before the first exchange.
         let callbacks_tls = exchange(self.callbacks_tls.as_ref(), config.callbacks.tls.as_ref())
             .context("callbacks.tls")?;
         let admin_tls =
             exchange(self.admin_tls.as_ref(), config.admin.tls.as_ref()).context("admin.tls")?;
-        for key in needing_restart(&self.config, config) {
+        for key in differing(&config, loaded) {
             warn!(key, "changed, and takes effect with a restart");
         }
         for (current, new) in [callbacks_tls, admin_tls].into_iter().flatten() {
@@ -82,8 +85,27 @@ impl Reloadable {
             .store(Arc::new(Live::new(checked.apps.clone(), metrics)));
         self.trusted_proxies
             .store(Arc::new(config.callbacks.trusted_proxies.clone()));
-        self.guard.store(Arc::new(guard(checked)));
+        self.guard.store(Arc::new(guard(&checked)));
+        self.config = config;
         Ok(())
+    }
+
+    /// The configuration in force with what a reload changes.
+    fn merged(&self, loaded: &Config) -> Config {
+        let mut merged = self.config.clone();
+        merged.apps.clone_from(&loaded.apps);
+        merged.admin.hosts.clone_from(&loaded.admin.hosts);
+        merged.admin.token_file.clone_from(&loaded.admin.token_file);
+        let proxies = &loaded.callbacks.trusted_proxies;
+        merged.callbacks.trusted_proxies.clone_from(proxies);
+        // A certificate is exchanged; switching TLS on or off is not.
+        if merged.callbacks.tls.is_some() && loaded.callbacks.tls.is_some() {
+            merged.callbacks.tls.clone_from(&loaded.callbacks.tls);
+        }
+        if merged.admin.tls.is_some() && loaded.admin.tls.is_some() {
+            merged.admin.tls.clone_from(&loaded.admin.tls);
+        }
+        merged
     }
 }
 
@@ -107,11 +129,10 @@ fn guard(checked: &Checked) -> GuardConfig {
     }
 }
 
-/// The keys that differ and that a reload does not change.
-fn needing_restart(old: &Config, new: &Config) -> Vec<String> {
+/// The keys in which two configurations differ.
+fn differing(one: &Config, other: &Config) -> Vec<String> {
     let mut differing = Vec::new();
-    collect("", &as_json(old), &as_json(new), &mut differing);
-    differing.retain(|key| !is_reloadable(key, old, new));
+    collect("", &as_json(one), &as_json(other), &mut differing);
     differing
 }
 
@@ -142,24 +163,10 @@ fn collect(
     }
 }
 
-fn is_reloadable(key: &str, old: &Config, new: &Config) -> bool {
-    let is_under = |table: &str| {
-        key.strip_prefix(table)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    // A certificate is exchanged; switching TLS on or off is not.
-    let stays_tls =
-        |old: &Option<TlsConfig>, new: &Option<TlsConfig>| old.is_some() == new.is_some();
-    is_under("apps")
-        || is_under("admin.hosts")
-        || is_under("admin.token_file")
-        || is_under("callbacks.trusted_proxies")
-        || is_under("callbacks.tls") && stays_tls(&old.callbacks.tls, &new.callbacks.tls)
-        || is_under("admin.tls") && stays_tls(&old.admin.tls, &new.admin.tls)
-}
-
 #[cfg(test)]
 mod tests {
+    use gateway_core::{Callbacks, Dispatcher};
+
     use super::*;
     use crate::config::load;
 
@@ -170,28 +177,49 @@ mod tests {
         load(None, owned).unwrap()
     }
 
+    fn reloadable(config: &Config) -> (Reloadable, Metrics) {
+        let metrics = Metrics::new(&Dispatcher::new(Callbacks::new()).unwrap());
+        let checked = check(config.clone()).unwrap();
+        (Reloadable::new(&checked, &metrics).unwrap(), metrics)
+    }
+
     #[test]
     fn names_the_keys_that_need_a_restart() {
-        let old = config(&[]);
+        let (reloadable, _) = reloadable(&config(&[]));
         let new = config(&[
             ("GATEWAY_CALLBACKS__LISTEN", "127.0.0.1:9999"),
             ("GATEWAY_ADMIN__HOSTS", "[\"gateway.internal\"]"),
             ("GATEWAY_JOURNAL__RETENTION", "1d"),
             ("GATEWAY_APPS__SHOP__SDK_APP_ID", "1"),
+            ("GATEWAY_CALLBACKS__TLS__CERTIFICATE", "a.pem"),
+            ("GATEWAY_CALLBACKS__TLS__PRIVATE_KEY", "b.pem"),
         ]);
         assert_eq!(
-            needing_restart(&old, &new),
-            ["callbacks.listen", "journal.retention"]
+            differing(&reloadable.merged(&new), &new),
+            ["callbacks.listen", "callbacks.tls", "journal.retention"]
         );
     }
 
     #[test]
-    fn switching_tls_on_needs_a_restart() {
-        let new = config(&[
-            ("GATEWAY_CALLBACKS__TLS__CERTIFICATE", "a.pem"),
-            ("GATEWAY_CALLBACKS__TLS__PRIVATE_KEY", "b.pem"),
-        ]);
-        assert_eq!(needing_restart(&config(&[]), &new), ["callbacks.tls"]);
-        assert_eq!(needing_restart(&new, &new), Vec::<String>::new());
+    fn a_public_listener_keeps_its_token_when_the_file_moves_it_to_loopback() {
+        let directory = tempfile::tempdir().unwrap();
+        let token = directory.path().join("admin.token");
+        std::fs::write(&token, "an-admin-token-of-some-length").unwrap();
+        let apps = [
+            ("GATEWAY_APPS__SHOP__SDK_APP_ID", "1"),
+            ("GATEWAY_APPS__SHOP__TOKEN", "secret"),
+        ];
+        let public = [
+            ("GATEWAY_ADMIN__LISTEN", "0.0.0.0:8081"),
+            ("GATEWAY_ADMIN__PLAINTEXT", "true"),
+            ("GATEWAY_ADMIN__TOKEN_FILE", token.to_str().unwrap()),
+        ];
+        let (mut reloadable, metrics) = reloadable(&config(&[&apps[..], &public[..]].concat()));
+
+        reloadable.reload(Ok(config(&apps)), &metrics);
+
+        assert!(reloadable.guard.load().token.is_some());
+        let text = metrics.render();
+        assert!(text.contains("gateway_config_reloads_total{result=\"failed\"} 1"));
     }
 }

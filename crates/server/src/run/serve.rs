@@ -19,7 +19,7 @@ use tracing::warn;
 use super::{Control, Durability, Listeners, demo, logs, run};
 use crate::{
     cli,
-    config::{self, Checked, Problems},
+    config::{self, Checked, Config, Problems},
 };
 
 /// Where the configuration comes from, to be read again on SIGHUP.
@@ -43,7 +43,7 @@ pub fn serve<L: List>(
         file: file.map(Path::to_owned),
         environment,
     };
-    let checked = match source.load() {
+    let checked = match source.read().and_then(config::check) {
         Ok(checked) => checked,
         Err(problems) => {
             eprintln!("{problems}");
@@ -132,33 +132,32 @@ fn welcome(source: &Source, checked: &Checked, listeners: &Listeners) -> anyhow:
 async fn reload_on(
     mut hangup: Signal,
     source: &Source,
-    reloads: mpsc::Sender<Result<Checked, Problems>>,
+    reloads: mpsc::Sender<Result<Config, Problems>>,
 ) {
     while hangup.recv().await.is_some() {
-        if reloads.send(source.load_again()).await.is_err() {
+        if reloads.send(source.read()).await.is_err() {
             return;
         }
     }
 }
 
 async fn stop_on(mut terminate: Signal, mut interrupt: Signal, shutdown: CancellationToken) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    for is_first in [true, false] {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if is_first {
+            shutdown.cancel();
+        }
     }
-    shutdown.cancel();
+    warn!("asked twice to stop; ending at once");
+    // What was acked is synced, and what is in flight is repeated.
+    std::process::exit(1);
 }
 
 impl Source {
-    fn load(&self) -> Result<Checked, Problems> {
-        let environment = self.environment.iter().cloned();
-        let config = config::load(self.file.as_deref(), environment)?;
-        config::check(config)
-    }
-
-    fn load_again(&self) -> Result<Checked, Problems> {
-        let checked = self.load()?;
-        demo::add(checked)
-            .map_err(|error| Problems(vec![config::Problem::new("apps", format!("{error:#}"))]))
+    fn read(&self) -> Result<Config, Problems> {
+        config::load(self.file.as_deref(), self.environment.iter().cloned())
     }
 }

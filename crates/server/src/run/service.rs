@@ -179,7 +179,7 @@ impl Service {
     }
 
     /// Takes over a new configuration, all of it or nothing.
-    pub(super) fn reload(&mut self, loaded: Result<Checked, Problems>) {
+    pub(super) fn reload(&mut self, loaded: Result<Config, Problems>) {
         self.reloadable.reload(loaded, &self.metrics);
     }
 
@@ -191,22 +191,33 @@ impl Service {
         self.metrics.ready.set(i64::from(is_ready));
     }
 
-    pub(super) fn is_follower_dead(&self) -> bool {
-        self.follower.is_dead()
+    /// Something that has ended though nobody stopped it: the process is of no use without it.
+    pub(super) fn dead_part(&self) -> Option<&'static str> {
+        let parts = [
+            ("the follower", self.follower.is_dead()),
+            ("the journal's writer", self.journal.is_dead()),
+            ("the callback listener", self.callbacks.is_dead()),
+            ("the admin listener", self.admin.is_dead()),
+        ];
+        let dead = parts.into_iter().find(|(_, is_dead)| *is_dead);
+        dead.map(|(part, _)| part)
     }
 
-    /// Fails `/readyz`, drains, stops accepting, finishes what is in flight, syncs, closes.
+    /// Fails `/readyz`, drains, stops accepting, finishes what is in flight, syncs, closes. All but the drain and the
+    /// last sync within the grace period.
     pub(super) async fn stop(mut self, config: &ShutdownConfig) -> anyhow::Result<()> {
         info!("stopping");
         self.readiness.stop();
+        self.metrics.ready.set(0);
         tokio::time::sleep(config.drain).await;
         let started = Instant::now();
-        finish(&mut self.callbacks, config.grace).await;
+        let deadline = started + config.grace;
+        finish(&mut self.callbacks, deadline).await;
         let follower = self.follower;
-        tokio::task::spawn_blocking(move || follower.stop())
+        tokio::task::spawn_blocking(move || follower.stop(deadline))
             .await
             .context("failed to stop the follower")?;
-        finish(&mut self.admin, ADMIN_GRACE).await;
+        finish(&mut self.admin, Instant::now() + ADMIN_GRACE).await;
         // Nobody else holds the journal now: the listeners' threads and the follower have ended.
         let journal =
             Arc::into_inner(self.journal).context("failed to close the journal: it is in use")?;
@@ -218,13 +229,14 @@ impl Service {
     }
 }
 
-/// Lets a listener's requests finish, and closes what is left after `grace`.
-async fn finish(port: &mut Port, grace: Duration) {
+/// Lets a listener's requests finish, and closes what is left at the deadline.
+async fn finish(port: &mut Port, deadline: Instant) {
     port.stop_gently();
     let stop_now = port.now();
     let finished = port.finished();
     tokio::pin!(finished);
-    if tokio::time::timeout(grace, &mut finished).await.is_err() {
+    let in_time = tokio::time::timeout_at(deadline.into(), &mut finished).await;
+    if in_time.is_err() {
         warn!("connections are still open after the grace period; closing them");
         stop_now.cancel();
         finished.await;

@@ -10,7 +10,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Lets one line through at a time and counts those it holds back.
 #[derive(Debug, Default)]
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     last: Mutex<Option<Passed>>,
 }
 
@@ -22,7 +22,7 @@ struct Passed {
 
 impl Throttle {
     /// Whether to log now; if so, how many lines were held back since the last one.
-    pub(super) fn pass(&self, now: Instant) -> Option<u64> {
+    pub(crate) fn pass(&self, now: Instant) -> Option<u64> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let held_back = match last.as_mut() {
             Some(passed) if now.saturating_duration_since(passed.at) < INTERVAL => {

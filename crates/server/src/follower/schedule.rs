@@ -17,6 +17,12 @@ pub(super) fn pause_after(attempts: u32) -> Option<Duration> {
     PAUSES.get(position).copied()
 }
 
+/// Whether a parked event may be tried once more. One whose handler ends the whole process is parked with a count that
+/// nobody was left to act upon.
+pub(super) fn allows_more(attempts: u32) -> bool {
+    pause_after(attempts.max(1)).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

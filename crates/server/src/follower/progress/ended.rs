@@ -1,0 +1,159 @@
+//! What becomes of attempts that have ended, or that never will.
+
+use gateway_journal::{Outcome, Reason, Sequence, Status};
+
+use super::{Progress, Retry};
+use crate::{
+    clock,
+    follower::{finished::Done, schedule::pause_after},
+    handlers::{Abandoned, Failure, FailureReason, Handlers},
+};
+
+impl Progress {
+    /// Takes back a finished attempt.
+    pub(in crate::follower) fn finished(&mut self, done: Done) {
+        if done.generation != self.generation {
+            return;
+        }
+        let retried = self.end(done.sequence);
+        match done.ran {
+            Ok(_) => {
+                self.metrics().ok.inc();
+                if retried.is_some() {
+                    self.done.push(done.sequence);
+                }
+            }
+            Err(failure) => {
+                self.fail(done.sequence, attempts_of(retried.as_ref()), failure);
+            }
+        }
+    }
+
+    /// Removes an attempt from those that run, and returns it if it was a later one.
+    pub(super) fn end(&mut self, sequence: Sequence) -> Option<Retry> {
+        if let Some(bytes) = self.running.remove(&sequence) {
+            self.bytes -= bytes;
+            return None;
+        }
+        let retry = self.retrying.remove(&sequence)?;
+        self.bytes -= retry.bytes;
+        Some(retry)
+    }
+
+    fn fail(&mut self, sequence: Sequence, attempts: u32, failure: Failure) {
+        let metrics = self.metrics();
+        let (reason, counter) = match failure.reason {
+            FailureReason::Error => (Reason::Error, &metrics.error),
+            FailureReason::Panic => (Reason::Panic, &metrics.panic),
+            FailureReason::Timeout | FailureReason::Busy => (Reason::Timeout, &metrics.timeout),
+        };
+        counter.inc();
+        let pause = pause_after(attempts);
+        if pause.is_none() {
+            metrics.dead.inc();
+        }
+        let now = clock::now_ms();
+        let pause_ms = pause.map_or(0, |pause| {
+            u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)
+        });
+        self.outcomes.push(Outcome {
+            sequence,
+            command: self.command().to_owned(),
+            status: if pause.is_some() {
+                Status::Parked
+            } else {
+                Status::Dead
+            },
+            attempts,
+            due_ms: now.saturating_add(pause_ms),
+            reason,
+            error: failure.error,
+            since_ms: now,
+        });
+    }
+
+    /// An attempt that did not end: it is made again.
+    pub(super) fn lose(&mut self, sequence: Sequence) {
+        if self.running.contains_key(&sequence) {
+            self.lost.push(sequence);
+        } else if let Some(Retry { outcome, .. }) = self.end(sequence) {
+            // It was counted before it started, and is none of those that failed.
+            self.outcomes.push(Outcome {
+                attempts: outcome.attempts - 1,
+                due_ms: clock::now_ms(),
+                ..outcome
+            });
+        }
+    }
+
+    /// A parked event has had its last attempt, whose end nobody saw.
+    pub(super) fn give_up(&mut self, outcome: Outcome) {
+        self.metrics().dead.inc();
+        self.outcomes.push(Outcome {
+            status: Status::Dead,
+            since_ms: clock::now_ms(),
+            ..outcome
+        });
+    }
+
+    /// The event's row is damaged or missing.
+    pub(super) fn give_up_unreadable(&mut self, sequence: Sequence, attempts: u32) {
+        self.metrics().dead.inc();
+        let error = "the event can't be read from the journal".to_owned();
+        self.die(sequence, attempts, Reason::Error, Some(error));
+    }
+
+    /// An event whose body says nothing to the plug-in is given up at once: only another plug-in can read it.
+    pub(super) fn give_up_undecodable(&mut self, sequence: Sequence) {
+        self.metrics().undecodable.inc();
+        self.die(sequence, 0, Reason::Undecodable, None);
+    }
+
+    fn die(&mut self, sequence: Sequence, attempts: u32, reason: Reason, error: Option<String>) {
+        let now = clock::now_ms();
+        self.outcomes.push(Outcome {
+            sequence,
+            command: self.command().to_owned(),
+            status: Status::Dead,
+            attempts,
+            due_ms: now,
+            reason,
+            error,
+            since_ms: now,
+        });
+    }
+
+    /// Gives up a thread that a handler blocks: that event is parked, the others on it are handled again.
+    pub(in crate::follower) fn look_after(&mut self, handlers: &Handlers) {
+        let Some(abandoned) = handlers.lane(self.index()).abandon_if_blocked() else {
+            return;
+        };
+        self.generation += 1;
+        if let Abandoned::Blocked(culprit) = abandoned
+            && (self.running.contains_key(&culprit) || self.retrying.contains_key(&culprit))
+        {
+            let attempts = attempts_of(self.end(culprit).as_ref());
+            let failure = Failure {
+                reason: FailureReason::Timeout,
+                error: None,
+            };
+            self.fail(culprit, attempts, failure);
+        }
+        self.gathered.clear();
+        self.lost.clear();
+        let under_way: Vec<Sequence> = self
+            .running
+            .keys()
+            .chain(self.retrying.keys())
+            .copied()
+            .collect();
+        for sequence in under_way {
+            self.lose(sequence);
+        }
+    }
+}
+
+/// How many attempts were started; a first one is in no list of later ones.
+fn attempts_of(retry: Option<&Retry>) -> u32 {
+    retry.map_or(1, |retry| retry.outcome.attempts)
+}

@@ -1,0 +1,182 @@
+//! What the follower does beside reading: retries, its own state, trimming, and its end.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use gateway_journal::{ReadError, StateError, Status};
+use tracing::{error, warn};
+
+use super::{
+    Follower,
+    progress::{Attempt, Progress},
+    tell,
+};
+use crate::{chain::Chain, clock};
+
+/// How often cursors are written: what a crash repeats at most.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// How often what the log no longer has is removed from index and state.
+const TRIM_EVERY: Duration = Duration::from_secs(2);
+
+/// What went wrong while trimming.
+#[derive(Debug, thiserror::Error)]
+enum TrimError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+impl Follower {
+    /// Looks after blocked threads, retries and the state. A failure of one keeps none of the others from its turn.
+    pub(super) fn tick(&mut self) {
+        for progress in &mut self.commands {
+            progress.look_after(&self.parts.handlers);
+        }
+        if let Err(error) = self.retry() {
+            tell(&self.failures, &error);
+        }
+        if self.saved.elapsed() >= SAVE_EVERY
+            && let Err(error) = self.save()
+        {
+            tell(&self.failures, &error);
+        }
+        if self.trimmed.elapsed() >= TRIM_EVERY
+            && let Err(error) = self.trim()
+        {
+            tell(&self.failures, &error);
+        }
+    }
+
+    /// Starts the attempts that are due; each is counted on disk before it starts.
+    fn retry(&mut self) -> Result<(), StateError> {
+        if self.commands.iter().any(Progress::is_unsaved) {
+            // Attempts that have finished since the last save are due on disk, still.
+            self.save()?;
+        }
+        let mut starting: Vec<(usize, Attempt)> = Vec::new();
+        for (place, progress) in self.commands.iter_mut().enumerate() {
+            let (state, now) = (&self.parts.state, clock::now_ms());
+            let due = state.due(progress.command(), now, progress.room())?;
+            match progress.read_due(due, &self.reader) {
+                Ok(attempts) => {
+                    starting.extend(attempts.into_iter().map(|attempt| (place, attempt)));
+                }
+                Err(error) => {
+                    progress.stall();
+                    tell(&self.failures, &error);
+                }
+            }
+        }
+        if starting.is_empty() {
+            return Ok(());
+        }
+        let counted: Vec<_> = starting
+            .iter()
+            .map(|(_, attempt)| attempt.outcome.clone())
+            .collect();
+        self.parts.state.save(&[], &counted, &[])?;
+        for (place, attempt) in starting {
+            if let Some(progress) = self.commands.get_mut(place) {
+                progress.retry(attempt);
+            }
+        }
+        self.submit();
+        Ok(())
+    }
+
+    /// Writes what has changed of cursors and outcomes in one transaction, and tells the journal what it may delete.
+    pub(super) fn save(&mut self) -> Result<(), StateError> {
+        self.saved = Instant::now();
+        let mut cursors = Vec::new();
+        let mut outcomes = Vec::new();
+        let mut done = Vec::new();
+        for progress in &self.commands {
+            let command = progress.command();
+            cursors.extend(progress.unsaved_cursor().map(|cursor| (command, cursor)));
+            outcomes.extend(progress.outcomes.iter().cloned());
+            done.extend(progress.done.iter().map(|sequence| (*sequence, command)));
+        }
+        if !(cursors.is_empty() && outcomes.is_empty() && done.is_empty()) {
+            self.parts.state.save(&cursors, &outcomes, &done)?;
+        }
+        // Not before: what could not be saved is tried again, or its events would pass for done.
+        for progress in &mut self.commands {
+            progress.saved();
+        }
+        self.report_outcomes()?;
+        let handled = self.commands.iter().map(Progress::cursor).min();
+        let mut through = handled.unwrap_or(self.position);
+        for progress in &self.commands {
+            let parked = self.parts.state.oldest_parked(progress.command())?;
+            through = parked.map_or(through, |oldest| through.min(oldest.saturating_sub(1)));
+        }
+        self.parts.journal.release(through);
+        Ok(())
+    }
+
+    fn report_outcomes(&self) -> Result<(), StateError> {
+        let counts: BTreeMap<_, _> = self.parts.state.counts()?;
+        for progress in &self.commands {
+            let count = |status| {
+                let count = counts
+                    .get(&(progress.command().to_owned(), status))
+                    .copied();
+                i64::try_from(count.unwrap_or(0)).unwrap_or(i64::MAX)
+            };
+            let metrics = progress.metrics();
+            metrics.parked_events.set(count(Status::Parked));
+            metrics.dead_events.set(count(Status::Dead));
+        }
+        Ok(())
+    }
+
+    /// Removes from index and state what the log no longer has.
+    fn trim(&mut self) -> Result<(), TrimError> {
+        self.trimmed = Instant::now();
+        // Before the bounds: an event that comes in between is not gone.
+        let end = self.head.borrow().sequence;
+        let gone = match self.reader.bounds()? {
+            Some((first, _)) => first.saturating_sub(1),
+            None => end,
+        };
+        if let Err(error) = self.parts.index.trim(gone)
+            && let Some(held_back) = self.index_failures.pass(Instant::now())
+        {
+            let error = Chain(&error);
+            warn!(%error, held_back, "the index keeps events that the log no longer has");
+        }
+        self.parts.state.trim(gone)?;
+        Ok(())
+    }
+
+    /// Lets running handlers end in the time that is left, then saves and closes.
+    pub(super) async fn finish(mut self) {
+        let now = Instant::now();
+        let deadline = self.deadline.get().map_or(now, |deadline| *deadline);
+        let deadline = tokio::time::Instant::from_std(deadline.min(now + self.grace));
+        self.collect();
+        while self.commands.iter().any(Progress::is_at_work)
+            && tokio::time::timeout_at(deadline, self.finished.notified())
+                .await
+                .is_ok()
+        {
+            self.collect();
+        }
+        self.collect();
+        if self.commands.iter().any(Progress::is_at_work) {
+            warn!("handlers still run; their events are handled again after the next start");
+        }
+        if let Err(error) = self.save() {
+            let error = Chain(&error);
+            error!(%error, "the handlers' progress is not saved; the last second is repeated");
+        }
+        if let Err(error) = self.parts.index.close() {
+            let error = Chain(&error);
+            warn!(%error, "the index is not up to date; the rest is added after the next start");
+        }
+    }
+}
