@@ -111,6 +111,8 @@ mod tests {
             failed.unwrap_err().status(),
             StatusCode::INTERNAL_SERVER_ERROR
         );
+        let failed: Result<(), Panicked> = blocking.stream(|| panic!("on purpose")).await;
+        assert_eq!(failed, Err(Panicked));
         assert_eq!(blocking.request(|| 5).await, Ok(5));
     }
 }
