@@ -18,7 +18,7 @@ mod stream;
 mod tail;
 #[cfg(test)]
 mod testing;
-mod time;
+pub(crate) mod time;
 
 use std::sync::Arc;
 

@@ -38,8 +38,8 @@ pub(crate) fn parse(text: &str, now_ms: u64) -> Result<u64, TimeError> {
     parse_rfc3339(trimmed).ok_or_else(|| TimeError(text.chars().take(40).collect()))
 }
 
-/// RFC 3339 with `Z` or an offset. A `+` that was not escaped in a query arrives as a space.
-fn parse_rfc3339(text: &str) -> Option<u64> {
+/// RFC 3339 with `Z` or an offset, in milliseconds since the Unix epoch. A `+` that was not escaped in a query arrives as a space.
+pub(crate) fn parse_rfc3339(text: &str) -> Option<u64> {
     if let Ok(time) = humantime::parse_rfc3339(text) {
         return millis(time);
     }

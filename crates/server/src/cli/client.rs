@@ -173,15 +173,16 @@ fn refused(action: &str, mut response: Response<Body>) -> Failure {
         &problem.title
     };
     let mut text = format!("failed to {action}: {} {title}", status.as_u16());
-    if let Some(detail) = &problem.detail {
+    // What a 401 says is for who writes requests by hand.
+    if let Some(detail) = problem.detail.filter(|_| status != 401) {
         text.push_str(": ");
-        text.push_str(detail);
+        text.push_str(&detail);
     }
     if status == 404 && problem.title.is_empty() {
         text.push_str("; is this URL the gateway's admin listener?");
     }
-    if status == 401 || status == 403 {
-        text.push_str("; give the admin token with --admin-token-file or admin.token_file");
+    if status == 401 {
+        text.push_str("; give the right admin token with --admin-token-file or admin.token_file");
     }
     // 504 is an answer: the callback was not acked in time.
     if status.is_server_error() && status != 504 {
@@ -229,6 +230,19 @@ mod tests {
     }
 
     #[test]
+    fn a_foreign_name_is_no_matter_of_the_token() {
+        check_refusal(
+            answer(
+                "403 Forbidden",
+                "application/problem+json",
+                r#"{"title":"Forbidden","detail":"add the name to admin.hosts"}"#,
+            ),
+            1,
+            "failed to read it: 403 Forbidden: add the name to admin.hosts",
+        );
+    }
+
+    #[test]
     fn shows_a_problem_in_one_line() {
         let problem =
             r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"no such event"}"#;
@@ -244,7 +258,7 @@ mod tests {
         check_refusal(
             answer("401 Unauthorized", "text/plain", "secret"),
             1,
-            "failed to read it: 401 Unauthorized; give the admin token with --admin-token-file or admin.token_file",
+            "failed to read it: 401 Unauthorized; give the right admin token with --admin-token-file or admin.token_file",
         );
         check_refusal(
             answer(

@@ -46,10 +46,11 @@ fn text(event: &Event) -> String {
         .drift
         .iter()
         .map(|drift| {
-            format!(
-                "{}: expected {}, found {}",
-                drift.path, drift.expected, drift.found
-            )
+            let path = match drift.path.as_str() {
+                "" => "the body",
+                path => path,
+            };
+            format!("{path}: expected {}, found {}", drift.expected, drift.found)
         })
         .collect();
     if !drift.is_empty() {
@@ -158,6 +159,16 @@ mod tests {
     fn tells_everything() {
         let event: Event = serde_json::from_str(&sample()).unwrap();
         insta::assert_snapshot!(text(&event));
+    }
+
+    #[test]
+    fn a_drift_of_the_whole_body_says_so() {
+        let event = json!({"drift": [{"path": "", "expected": "JSON", "found": "not JSON"}]});
+        let text = text(&serde_json::from_value(event).unwrap());
+        assert!(
+            text.ends_with("  the body: expected JSON, found not JSON"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use crate::admin::time;
+
 /// Milliseconds since 1970 at the end of the year 9999, where RFC 3339 ends.
 const MILLIS_MAX: u64 = 253_402_300_799_999;
 
-/// A time given as an age (`15m`) or in UTC (`2026-01-31T12:00:00Z`).
+/// A time given as an age (`15m`), in UTC (`2026-01-31T12:00:00Z`) or with an offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment(SystemTime);
 
@@ -32,9 +34,13 @@ impl FromStr for Moment {
                 .map(Self)
                 .ok_or_else(expected);
         }
-        humantime::parse_rfc3339_weak(text)
-            .map(Self)
-            .map_err(|_| expected())
+        if let Ok(moment) = humantime::parse_rfc3339_weak(text) {
+            return Ok(Self(moment));
+        }
+        time::parse_rfc3339(text)
+            .filter(|millis| *millis <= MILLIS_MAX)
+            .map(|millis| Self(UNIX_EPOCH + Duration::from_millis(millis)))
+            .ok_or_else(expected)
     }
 }
 
@@ -68,9 +74,17 @@ mod tests {
     fn a_moment_is_an_age_or_a_time() {
         let time: Moment = "2026-01-31T12:00:00Z".parse().unwrap();
         assert_eq!(time.to_query(), "2026-01-31T12:00:00.000Z");
+        let offset: Moment = "2026-01-31T20:00:00+08:00".parse().unwrap();
+        assert_eq!(offset, time);
         let age: Moment = "15m".parse().unwrap();
         assert!(age.0 < SystemTime::now());
-        for wrong in ["", "yesterday", "15", "9999999y"] {
+        for wrong in [
+            "",
+            "yesterday",
+            "15",
+            "9999999y",
+            "9999-12-31T23:59:59-00:01",
+        ] {
             assert!(wrong.parse::<Moment>().is_err(), "{wrong}");
         }
     }

@@ -29,7 +29,7 @@ pub enum SimulateError {
     #[error("no app is named `{0}`")]
     UnknownApp(String),
     /// Several apps and none named.
-    #[error("several apps are configured; name one")]
+    #[error("several apps are configured; name one with `app`")]
     AppNeeded,
     /// No answer within the deadline: over the network the connection would be closed.
     #[error("the callback was not answered in time")]
