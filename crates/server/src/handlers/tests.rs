@@ -66,7 +66,7 @@ impl Callback for Gate {
     }
 }
 
-/// Handlers of which two run at once, with a deadline that nobody reaches.
+/// Handlers of which two run at once.
 struct Fixture {
     dispatcher: Dispatcher,
     handlers: Handlers,
@@ -75,7 +75,7 @@ struct Fixture {
 
 impl Fixture {
     /// Comes with the names of those that run.
-    fn new() -> (Self, mpsc::Receiver<String>) {
+    fn new(deadline: Duration) -> (Self, mpsc::Receiver<String>) {
         let (ran, names) = mpsc::channel(8);
         let (go, is_let_go) = std::sync::mpsc::channel();
         let gate = Gate {
@@ -85,38 +85,58 @@ impl Fixture {
         let dispatcher = Dispatcher::new(Callbacks::new().with(gate)).unwrap();
         let metrics = Metrics::new(&dispatcher);
         let fixture = Self {
-            handlers: Handlers::new(&dispatcher, &metrics, 2, Duration::from_mins(1)),
+            handlers: Handlers::new(&dispatcher, &metrics, 2, deadline),
             dispatcher,
             go,
         };
         (fixture, names)
     }
 
-    async fn ask(&self, name: &str, patience: Duration) -> Result<(), FailureReason> {
+    fn work(&self, name: &str) -> Work {
         let installed = self.dispatcher.get("Test.Gate").unwrap();
         let body = format!(r#"{{"name":"{name}"}}"#);
-        let work = installed.prepare(body.as_bytes()).work.unwrap();
-        let envelope = Envelope {
-            app: "shop".to_owned(),
-            sdk_app_id: 1_400_000_000,
-            command: "Test.Gate".to_owned(),
-            received_ms: 0,
-            client_ip: None,
-            platform: None,
-            request_id: None,
-            peer: None,
-            proof: Proof::default(),
-            simulated: false,
-            verdict: None,
-        };
-        let asked = self.handlers.ask(0, work, Arc::new(envelope), patience);
+        installed.prepare(body.as_bytes()).work.unwrap()
+    }
+
+    /// A job that nobody waits for.
+    fn job(&self, ticket: u64, name: &str) -> Job {
+        Job {
+            ticket,
+            work: self.work(name),
+            cx: Context {
+                event: None,
+                envelope: envelope(),
+                attempt: 1,
+            },
+            reply: Reply::Call(Box::new(drop)),
+        }
+    }
+
+    async fn ask(&self, name: &str, patience: Duration) -> Result<(), FailureReason> {
+        let asked = self.handlers.ask(0, self.work(name), envelope(), patience);
         asked.await.map(drop).map_err(|failure| failure.reason)
     }
 }
 
+fn envelope() -> Arc<Envelope> {
+    Arc::new(Envelope {
+        app: "shop".to_owned(),
+        sdk_app_id: 1_400_000_000,
+        command: "Test.Gate".to_owned(),
+        received_ms: 0,
+        client_ip: None,
+        platform: None,
+        request_id: None,
+        peer: None,
+        proof: Proof::default(),
+        simulated: false,
+        verdict: None,
+    })
+}
+
 #[tokio::test]
 async fn a_job_that_nobody_waits_for_never_runs_and_keeps_its_place_till_then() {
-    let (fixture, mut ran) = Fixture::new();
+    let (fixture, mut ran) = Fixture::new(Duration::from_mins(1));
     let late = Duration::from_secs(20);
     tokio::select! {
         asked = fixture.ask("gate", late) => panic!("the gate is closed: {asked:?}"),
@@ -139,9 +159,26 @@ async fn a_job_that_nobody_waits_for_never_runs_and_keeps_its_place_till_then() 
 
 #[tokio::test]
 async fn a_short_deadline_leaves_a_handler_time() {
-    let (fixture, _ran) = Fixture::new();
-    let metrics = Metrics::new(&fixture.dispatcher);
-    let deadline = Duration::from_millis(100);
-    let handlers = Handlers::new(&fixture.dispatcher, &metrics, 2, deadline);
-    assert!(handlers.lane(0).time_limit > Duration::ZERO);
+    let (fixture, _ran) = Fixture::new(Duration::from_millis(100));
+    assert!(fixture.handlers.lane(0).time_limit > Duration::ZERO);
+}
+
+#[tokio::test]
+async fn what_waits_on_an_abandoned_thread_never_starts_there() {
+    let (fixture, mut ran) = Fixture::new(Duration::from_millis(100));
+    let lane = fixture.handlers.lane(0);
+    let jobs = vec![fixture.job(7, "gate"), fixture.job(8, "behind")];
+    assert!(lane.submit(jobs).is_ok());
+    assert_eq!(ran.recv().await.as_deref(), Some("gate"));
+    let abandoned = loop {
+        if let Some(abandoned) = lane.abandon_if_blocked() {
+            break abandoned;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(abandoned, Abandoned::Blocked(7));
+    fixture.go.send(()).unwrap();
+    let thread = lane.threads().abandoned.remove(0);
+    thread.join().unwrap();
+    assert!(ran.try_recv().is_err());
 }
