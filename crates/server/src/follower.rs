@@ -10,6 +10,8 @@ mod indexing;
 mod progress;
 mod schedule;
 mod stall;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 use std::{

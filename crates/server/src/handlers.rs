@@ -3,6 +3,8 @@
 //!
 //! Not here: which events are handled when, and what a failure means (`follower`, `ingest`). Start at [`Lane::submit`].
 
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::{

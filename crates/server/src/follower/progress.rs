@@ -30,7 +30,7 @@ pub(super) struct Progress {
     /// Whether the live reading feeds it; if not, it reads the log for itself.
     is_attached: bool,
     /// First attempts that are not finished: their events' sizes. They hold the cursor.
-    running: BTreeMap<Sequence, usize>,
+    pub(super) running: BTreeMap<Sequence, usize>,
     /// Later attempts that are not finished.
     retrying: BTreeMap<Sequence, Retry>,
     /// Among `running`: lost with an abandoned thread, to be read again.

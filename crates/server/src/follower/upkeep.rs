@@ -23,7 +23,7 @@ const TRIM_EVERY: Duration = Duration::from_secs(2);
 
 /// What went wrong while trimming.
 #[derive(Debug, thiserror::Error)]
-enum TrimError {
+pub(super) enum TrimError {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
@@ -52,7 +52,7 @@ impl Follower {
     }
 
     /// Starts the attempts that are due; each is counted on disk before it starts.
-    fn retry(&mut self) -> Result<(), StateError> {
+    pub(super) fn retry(&mut self) -> Result<(), StateError> {
         if self.commands.iter().any(Progress::is_unsaved) {
             // Attempts that have finished since the last save are due on disk, still.
             self.save()?;
@@ -135,7 +135,7 @@ impl Follower {
     }
 
     /// Removes from index and state what the log no longer has.
-    fn trim(&mut self) -> Result<(), TrimError> {
+    pub(super) fn trim(&mut self) -> Result<(), TrimError> {
         self.trimmed = Instant::now();
         // Before the bounds: an event that comes in between is not gone.
         let end = self.head.borrow().sequence;

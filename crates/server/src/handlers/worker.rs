@@ -7,7 +7,10 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -31,9 +34,14 @@ pub(super) struct Worker {
     thread: JoinHandle<()>,
 }
 
-/// Whose turn it is on the thread: the ticket, and since when. Nobody's while the runtime looks for the next one.
+/// Whose turn it is on the thread.
 #[derive(Debug, Default)]
-struct Turn(Mutex<Option<(u64, Instant)>>);
+struct Turn {
+    /// The ticket, and since when. Nobody's while the runtime looks for the next one.
+    holder: Mutex<Option<(u64, Instant)>>,
+    /// Another thread has taken over: nobody has a turn any more.
+    is_over: AtomicBool,
+}
 
 /// Submissions that may wait; their senders bound the jobs in them.
 const SUBMISSIONS_MAX: usize = 1024;
@@ -80,8 +88,9 @@ impl Worker {
         (since.elapsed() > time_limit).then_some(ticket)
     }
 
-    /// Sends no more; the thread ends once it is let go of.
+    /// Sends no more; the thread ends once it is let go of, and what waits on it never starts.
     pub(super) fn abandon(self) -> JoinHandle<()> {
+        self.turn.is_over.store(true, Ordering::Release);
         self.thread
     }
 
@@ -113,11 +122,11 @@ impl Turn {
     }
 
     fn holder(&self) -> MutexGuard<'_, Option<(u64, Instant)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Runs jobs until the sender is gone. What waits is bounded: by the permits of those who ask, and by what the follower
+/// Runs jobs until the sender is gone or the thread is given up. What waits is bounded: by the permits of those who ask, and by what the follower
 /// may have in flight.
 async fn serve(
     mut jobs: mpsc::Receiver<Vec<Job>>,
@@ -128,6 +137,10 @@ async fn serve(
     let mut waiting: VecDeque<Job> = VecDeque::new();
     let mut running = FuturesUnordered::new();
     loop {
+        // Its jobs run again elsewhere.
+        if turn.is_over.load(Ordering::Acquire) {
+            return;
+        }
         while running.len() < concurrency
             && let Some(job) = waiting.pop_front()
         {

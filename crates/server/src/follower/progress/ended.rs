@@ -73,7 +73,7 @@ impl Progress {
     }
 
     /// An attempt that did not end: it is made again.
-    pub(super) fn lose(&mut self, sequence: Sequence) {
+    pub(in crate::follower) fn lose(&mut self, sequence: Sequence) {
         if self.running.contains_key(&sequence) {
             self.lost.push(sequence);
         } else if let Some(Retry { outcome, .. }) = self.end(sequence) {
