@@ -2,18 +2,18 @@
 //!
 //! The binary is a tiny `main`. Start at [`run`], then the life of a callback in `docs/architecture.md`.
 
-pub mod admin;
+mod admin;
 pub mod callbacks;
 mod chain;
 pub mod cli;
-pub mod clock;
+mod clock;
 pub mod config;
-pub mod follower;
-pub mod handlers;
-pub mod ingest;
+mod follower;
+mod handlers;
+mod ingest;
 pub mod listener;
-pub mod metrics;
+mod metrics;
 pub mod openapi;
-pub mod readiness;
+mod readiness;
 pub mod run;
 mod throttle;
