@@ -34,9 +34,6 @@ use tokio_util::sync::CancellationToken;
 use self::{blocking::Blocking, events::Finder, front::Front, page::PageApi};
 use crate::{ingest::Ingest, metrics::Metrics, openapi, readiness::Readiness};
 
-pub use self::event::{
-    Event, EventDetail, EventDrift, EventOutcome, EventSubjects, EventVerdict, OutcomeStatus,
-};
 pub(crate) use self::{
     api::Api,
     problem::{CONTENT_TYPE as PROBLEM_CONTENT_TYPE, Problem, ProblemBody},
@@ -55,7 +52,7 @@ const STREAM_READS_MAX: usize = 4;
 
 /// What the admin API works on.
 #[derive(Debug, Clone)]
-pub struct Parts {
+pub(crate) struct Parts {
     /// The log.
     pub reader: Reader,
     /// Its newest event.
@@ -82,7 +79,7 @@ pub struct Parts {
 
 /// Who may call the admin listener; exchanged on reload.
 #[derive(Debug, Clone)]
-pub struct GuardConfig {
+pub(crate) struct GuardConfig {
     /// The bearer token of `/v1/*` and `/metrics`; `None` on loopback without one.
     pub token: Option<SecretString>,
     /// Names by which it may be called, beside localhost and the loopback addresses; checked when there is no token.
@@ -99,7 +96,7 @@ pub(crate) struct Shared {
 }
 
 /// Everything that the admin listener serves, for the plug-ins of `L`.
-pub fn endpoint<L: List>(parts: Parts) -> impl Endpoint {
+pub(crate) fn endpoint<L: List>(parts: Parts) -> impl Endpoint {
     let guard = Arc::clone(&parts.guard);
     let page = PageApi::new::<L>(&parts.callback_path);
     let shared = Arc::new(Shared {

@@ -38,7 +38,7 @@ use stall::Stall;
 
 /// What the follower works on.
 #[derive(Debug)]
-pub struct Parts {
+pub(crate) struct Parts {
     /// Told how far it may be trimmed.
     pub journal: Arc<Journal>,
     /// Filled with every event's subjects.
@@ -55,7 +55,7 @@ pub struct Parts {
 
 /// The running follower.
 #[derive(Debug)]
-pub struct Running {
+pub(crate) struct Running {
     stop: CancellationToken,
     deadline: Arc<OnceLock<Instant>>,
     thread: JoinHandle<()>,
@@ -63,7 +63,7 @@ pub struct Running {
 
 /// The follower's own thread works on this.
 #[derive(Debug)]
-pub struct Follower {
+pub(crate) struct Follower {
     parts: Parts,
     reader: Reader,
     head: watch::Receiver<Head>,
@@ -103,7 +103,7 @@ const TICK: Duration = Duration::from_millis(250);
 impl Running {
     /// Stops reading, lets running handlers end until `deadline`, but no longer than the grace period, saves and
     /// closes. Blocks.
-    pub fn stop(self, deadline: Instant) {
+    pub(crate) fn stop(self, deadline: Instant) {
         // Nobody else sets it.
         self.deadline.get_or_init(|| deadline);
         self.stop.cancel();
@@ -113,7 +113,7 @@ impl Running {
     }
 
     /// Whether its thread has ended though nobody stopped it.
-    pub fn is_dead(&self) -> bool {
+    pub(crate) fn is_dead(&self) -> bool {
         self.thread.is_finished() && !self.stop.is_cancelled()
     }
 }
@@ -126,7 +126,7 @@ impl Follower {
     /// # Errors
     ///
     /// When the state can't be read or written, or no thread can be had.
-    pub fn start(parts: Parts, grace: Duration) -> Result<Running, StartError> {
+    pub(crate) fn start(parts: Parts, grace: Duration) -> Result<Running, StartError> {
         let mut follower = Self::new(parts, grace)?;
         // From the first ack on, a crash or a power cut must find a cursor for each command.
         follower.save()?;
@@ -349,7 +349,7 @@ impl Follower {
 
 /// The follower could not start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     /// The state can't be read or written.
     #[error(transparent)]
     State(#[from] StateError),

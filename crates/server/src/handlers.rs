@@ -25,13 +25,13 @@ use worker::Worker;
 
 /// One lane for each installed plug-in.
 #[derive(Debug)]
-pub struct Handlers {
+pub(crate) struct Handlers {
     lanes: Vec<Lane>,
 }
 
 /// Runs the handler of one command, up to so many at a time.
 #[derive(Debug)]
-pub struct Lane {
+pub(crate) struct Lane {
     command: &'static str,
     concurrency: usize,
     time_limit: Duration,
@@ -48,7 +48,7 @@ struct Threads {
 }
 
 /// One run of a handler.
-pub struct Job {
+pub(crate) struct Job {
     /// Tells jobs of a lane apart.
     pub ticket: u64,
     /// What to run.
@@ -60,7 +60,7 @@ pub struct Job {
 }
 
 /// Who waits for a handler's end.
-pub enum Reply {
+pub(crate) enum Reply {
     /// Called once on the lane's thread; never if the thread is abandoned.
     Call(Box<dyn FnOnce(Ran) + Send>),
     /// A caller of [`Handlers::ask`], who may give up. The permit is free again when the handler ends or is dropped.
@@ -69,7 +69,7 @@ pub enum Reply {
 
 /// A thread was given up, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Abandoned {
+pub(crate) enum Abandoned {
     /// The job with this ticket blocks it.
     Blocked(u64),
     /// It has ended by itself.
@@ -77,11 +77,11 @@ pub enum Abandoned {
 }
 
 /// How a handler ended: its ack as bytes on the wire, or why there is none.
-pub type Ran = Result<Vec<u8>, Failure>;
+pub(crate) type Ran = Result<Vec<u8>, Failure>;
 
 /// A handler that did not do its work.
 #[derive(Debug, Clone)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The kind.
     pub reason: FailureReason,
     /// The handler's own words, which may name accounts.
@@ -90,7 +90,7 @@ pub struct Failure {
 
 /// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureReason {
+pub(crate) enum FailureReason {
     /// It returned an error.
     Error,
     /// It panicked.
@@ -118,7 +118,7 @@ const ABANDONED_MAX: usize = 4;
 
 impl Handlers {
     /// `concurrency` handlers of a command run at once; `deadline` is the time limit of before-commands.
-    pub fn new(
+    pub(crate) fn new(
         dispatcher: &Dispatcher,
         metrics: &Metrics,
         concurrency: usize,
@@ -144,7 +144,7 @@ impl Handlers {
     }
 
     /// The lane of the plug-in at `index`.
-    pub fn lane(&self, index: usize) -> &Lane {
+    pub(crate) fn lane(&self, index: usize) -> &Lane {
         self.lanes.get(index).expect("every plug-in has a lane")
     }
 
@@ -153,7 +153,7 @@ impl Handlers {
     /// # Errors
     ///
     /// When there is no ack in time, or the handler failed.
-    pub async fn ask(
+    pub(crate) async fn ask(
         &self,
         index: usize,
         work: Work,
@@ -191,7 +191,7 @@ impl Lane {
     /// # Errors
     ///
     /// Gives the jobs back when the queue is full or no thread can be had.
-    pub fn submit(&self, jobs: Vec<Job>) -> Result<(), Vec<Job>> {
+    pub(crate) fn submit(&self, jobs: Vec<Job>) -> Result<(), Vec<Job>> {
         match self.worker(&mut self.threads()) {
             Some(worker) => worker.submit(jobs),
             None => Err(jobs),
@@ -238,7 +238,7 @@ impl Lane {
 
     /// Gives the thread up if a handler has blocked it for longer than its time limit, or if it has died. The jobs on
     /// it are lost to their callers.
-    pub fn abandon_if_blocked(&self) -> Option<Abandoned> {
+    pub(crate) fn abandon_if_blocked(&self) -> Option<Abandoned> {
         let mut threads = self.threads();
         let worker = threads.current.as_ref()?;
         let abandoned = match worker.blocked_by(self.time_limit) {

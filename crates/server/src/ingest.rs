@@ -30,8 +30,8 @@ use crate::{
     metrics::{AppMetrics, Metrics, Outcome},
 };
 
-pub use live::Live;
-pub use simulate::{SimulateError, Simulated};
+pub(crate) use live::Live;
+pub(crate) use simulate::SimulateError;
 
 use answer::{acked, probed, refused};
 use body::{InFlight, UnreadBody};
@@ -41,14 +41,14 @@ use tally::Tally;
 
 /// The callback endpoint of one runtime.
 #[derive(Debug, Clone)]
-pub struct Ingest {
+pub(crate) struct Ingest {
     shared: Arc<Shared>,
     appender: Appender,
 }
 
 /// What the endpoints of all runtimes share.
 #[derive(Debug)]
-pub struct Shared {
+pub(crate) struct Shared {
     /// The apps, exchanged on reload.
     pub live: Arc<arc_swap::ArcSwap<Live>>,
     /// The installed plug-ins.
@@ -104,7 +104,7 @@ enum Ending {
 
 impl Shared {
     /// Takes what of the configuration concerns callbacks.
-    pub fn new(
+    pub(crate) fn new(
         live: Arc<arc_swap::ArcSwap<Live>>,
         dispatcher: Dispatcher,
         handlers: Arc<Handlers>,
@@ -130,7 +130,7 @@ impl Shared {
 
 impl Ingest {
     /// The endpoint of the runtime that `appender` belongs to.
-    pub fn new(shared: Arc<Shared>, appender: Appender) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, appender: Appender) -> Self {
         Self { shared, appender }
     }
 

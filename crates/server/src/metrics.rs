@@ -16,13 +16,13 @@ use prometheus::{
 };
 
 use callbacks::CallbackMetrics;
-pub use callbacks::{AppMetrics, Outcome};
-pub use handlers::{HandlerMetrics, ProgressMetrics};
+pub(crate) use callbacks::{AppMetrics, Outcome};
+pub(crate) use handlers::{HandlerMetrics, ProgressMetrics};
 use registration::Registration;
 
 /// Every metric of the gateway.
 #[derive(Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Registry,
     callbacks: CallbackMetrics,
     rejected: Vec<IntCounter>,
@@ -67,7 +67,7 @@ const BATCH_EVENTS: [f64; 9] = [1.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1
 
 impl Metrics {
     /// Creates every series for the installed plug-ins. `apps` come with [`Metrics::app`].
-    pub fn new(dispatcher: &Dispatcher) -> Self {
+    pub(crate) fn new(dispatcher: &Dispatcher) -> Self {
         let registration = Registration::default();
         let rejected = registration.counters(
             "gateway_rejected_total",
@@ -125,12 +125,12 @@ impl Metrics {
     }
 
     /// The counters of one app, created with 0; the same for the same name.
-    pub fn app(&self, name: &str) -> Arc<AppMetrics> {
+    pub(crate) fn app(&self, name: &str) -> Arc<AppMetrics> {
         self.callbacks.app(name)
     }
 
     /// Counts a refused request.
-    pub fn reject(&self, refusal: Refusal) {
+    pub(crate) fn reject(&self, refusal: Refusal) {
         let position = Refusal::ALL.iter().position(|other| *other == refusal);
         if let Some(counter) = position.and_then(|position| self.rejected.get(position)) {
             counter.inc();
@@ -138,12 +138,12 @@ impl Metrics {
     }
 
     /// Observes an answered callback; `index` is the plug-in's, `None` for a command that is not installed.
-    pub fn answered(&self, phase: Phase, index: Option<usize>, elapsed: Duration) {
+    pub(crate) fn answered(&self, phase: Phase, index: Option<usize>, elapsed: Duration) {
         self.callbacks.answered(phase, index, elapsed);
     }
 
     /// The metrics of the handler of the plug-in at `index`.
-    pub fn handler(&self, index: usize) -> &HandlerMetrics {
+    pub(crate) fn handler(&self, index: usize) -> &HandlerMetrics {
         self.handlers.get(index).expect("every plug-in has metrics")
     }
 
@@ -152,29 +152,29 @@ impl Metrics {
     /// # Panics
     ///
     /// When a before-command is there.
-    pub fn progress(&self, index: usize) -> &ProgressMetrics {
+    pub(crate) fn progress(&self, index: usize) -> &ProgressMetrics {
         let progress = self.progress.get(index).and_then(Option::as_ref);
         progress.expect("only after-commands are followed")
     }
 
     /// The gauge of one listener: `callbacks` or `admin`.
-    pub fn open_connections(&self, listener: &str) -> IntGauge {
+    pub(crate) fn open_connections(&self, listener: &str) -> IntGauge {
         self.open_connections.with_label_values(&[listener])
     }
 
     /// Counts a reload.
-    pub fn reloaded(&self, succeeded: bool) {
+    pub(crate) fn reloaded(&self, succeeded: bool) {
         let result = if succeeded { "ok" } else { "failed" };
         self.reloads.with_label_values(&[result]).inc();
     }
 
     /// What the journal reports to.
-    pub fn observer(&self) -> Arc<dyn Observer> {
+    pub(crate) fn observer(&self) -> Arc<dyn Observer> {
         Arc::clone(&self.journal) as Arc<dyn Observer>
     }
 
     /// Sets the journal's gauges.
-    pub fn journal(&self, usage: Usage, is_writable: bool) {
+    pub(crate) fn journal(&self, usage: Usage, is_writable: bool) {
         let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         self.journal.bytes.set(signed(usage.log_bytes));
         self.journal.wal_bytes.set(signed(usage.wal_bytes));
@@ -184,7 +184,7 @@ impl Metrics {
     }
 
     /// The text format.
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let mut text = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut text)

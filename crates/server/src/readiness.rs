@@ -7,14 +7,14 @@ use tokio::sync::watch;
 
 /// Shared by everything that can make the gateway unready.
 #[derive(Debug)]
-pub struct Readiness {
+pub(crate) struct Readiness {
     journal: watch::Receiver<Health>,
     is_stopping: AtomicBool,
 }
 
 impl Readiness {
     /// Ready as long as the journal is.
-    pub fn new(journal: watch::Receiver<Health>) -> Self {
+    pub(crate) fn new(journal: watch::Receiver<Health>) -> Self {
         Self {
             journal,
             is_stopping: AtomicBool::new(false),
@@ -22,17 +22,17 @@ impl Readiness {
     }
 
     /// From now on the gateway wants no more traffic.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
 
     /// Whether after-callbacks can be acked.
-    pub fn is_journal_writable(&self) -> bool {
+    pub(crate) fn is_journal_writable(&self) -> bool {
         *self.journal.borrow() == Health::Writable
     }
 
     /// Why it is not ready, a short sentence each; empty when it is.
-    pub fn problems(&self) -> Vec<String> {
+    pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if self.is_stopping.load(Ordering::Relaxed) {
             problems.push("the gateway is stopping".to_owned());

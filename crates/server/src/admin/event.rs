@@ -20,7 +20,8 @@ const BODY_DEPTH_MAX: usize = 100;
 /// One callback in the journal.
 #[derive(Debug, Clone, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
-pub struct Event {
+#[expect(clippy::struct_field_names, reason = "the name in the API")]
+pub(crate) struct Event {
     /// Unique and ordered by time of journaling (UUIDv7).
     pub id: String,
     /// Where it stands in the log; only grows, not dense.
@@ -69,7 +70,7 @@ pub struct Event {
 
 /// The accounts and groups that an event is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Object)]
-pub struct EventSubjects {
+pub(crate) struct EventSubjects {
     /// User ids.
     pub accounts: Vec<String>,
     /// Group ids.
@@ -79,7 +80,7 @@ pub struct EventSubjects {
 /// What a before-callback was answered, and by whom.
 #[derive(Debug, Clone, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
-pub struct EventVerdict {
+pub(crate) struct EventVerdict {
     /// The ack as sent.
     pub ack: Value,
     /// `plug-in`, or the failure `policy`.
@@ -94,7 +95,7 @@ pub struct EventVerdict {
 /// One callback in the journal, with what our types made of it and what became of it.
 #[derive(Debug, Clone, Serialize, Object)]
 #[oai(skip_serializing_if_is_none)]
-pub struct EventDetail {
+pub(crate) struct EventDetail {
     /// The event itself.
     #[serde(flatten)]
     #[oai(flatten)]
@@ -110,7 +111,7 @@ pub struct EventDetail {
 
 /// One way in which a body differs from our types.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
-pub struct EventDrift {
+pub(crate) struct EventDrift {
     /// Where, as in `PairList[].From_Account`.
     pub path: String,
     /// What the type wants.
@@ -122,7 +123,7 @@ pub struct EventDrift {
 /// What became of an event in its plug-in's handler.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
 #[oai(skip_serializing_if_is_none)]
-pub struct EventOutcome {
+pub(crate) struct EventOutcome {
     /// Where it stands.
     pub status: OutcomeStatus,
     /// How many attempts were started; absent when they were not counted.
@@ -143,7 +144,7 @@ pub struct EventOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Enum)]
 #[serde(rename_all = "lowercase")]
 #[oai(rename_all = "lowercase")]
-pub enum OutcomeStatus {
+pub(crate) enum OutcomeStatus {
     /// Handled.
     Done,
     /// Not yet attempted, or being handled.
@@ -160,12 +161,7 @@ pub enum OutcomeStatus {
 
 impl Event {
     /// The event of the log `log_id`, with what its plug-in, if any, knows of it.
-    pub fn new(log_id: Uuid, stored: &StoredEvent, dispatcher: &Dispatcher) -> Self {
-        Self::of(log_id, stored, &prepare(stored, dispatcher))
-    }
-
-    /// The same, when the body was decoded already.
-    pub(crate) fn of(log_id: Uuid, stored: &StoredEvent, prepared: &Prepared) -> Self {
+    pub(crate) fn new(log_id: Uuid, stored: &StoredEvent, prepared: &Prepared) -> Self {
         let envelope = &stored.envelope;
         let body = embeddable(&stored.body);
         let body_base64 = body
@@ -316,7 +312,8 @@ mod tests {
 
     fn event(body: &'static [u8]) -> Event {
         let dispatcher = Dispatcher::new(installed()).unwrap();
-        Event::new(Uuid::from_u128(5), &stored(body), &dispatcher)
+        let stored = stored(body);
+        Event::new(Uuid::from_u128(5), &stored, &prepare(&stored, &dispatcher))
     }
 
     #[test]

@@ -314,7 +314,7 @@ impl Finder {
         let mut prepared = prepare(&stored, &self.dispatcher);
         let drift = std::mem::take(&mut prepared.drift);
         let detail = EventDetail {
-            event: Event::of(head.log_id, &stored, &prepared),
+            event: Event::new(head.log_id, &stored, &prepared),
             decoded: prepared.work.and_then(|work| work.to_json()),
             drift: drift
                 .into_iter()
@@ -364,7 +364,7 @@ impl Filling<'_> {
     /// Adds an event. `false` when it was the last one that the page has room for.
     fn push(&mut self, stored: &StoredEvent, prepared: &Prepared) -> bool {
         self.bytes += stored.body.len();
-        let event = Event::of(self.head.log_id, stored, prepared);
+        let event = Event::new(self.head.log_id, stored, prepared);
         self.events.push(event);
         self.events.len() < self.limit && self.bytes < PAGE_BYTES_MAX
     }

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
     use crate::{
         admin::{
-            event::Event,
+            event::{Event, prepare},
             tail::{Gap, GapReason},
         },
         callbacks::installed,
@@ -137,7 +137,7 @@ mod tests {
             body,
         };
         let dispatcher = Dispatcher::new(installed()).unwrap();
-        let event = Event::new(Uuid::nil(), &stored, &dispatcher);
+        let event = Event::new(Uuid::nil(), &stored, &prepare(&stored, &dispatcher));
         assert!(event.body.is_some());
         let cursor = Cursor {
             log_id: Uuid::nil(),

@@ -242,7 +242,7 @@ fn read_chunk(
             Row::Event(stored) => {
                 let prepared = prepare(&stored, &finder.dispatcher);
                 if selection.is_about(&prepared.subjects) {
-                    let event = Event::of(head.log_id, &stored, &prepared);
+                    let event = Event::new(head.log_id, &stored, &prepared);
                     items.push((sequence, Kind::Event(Box::new(event))));
                 }
             }

@@ -8,7 +8,7 @@ use crate::metrics::{AppMetrics, Metrics};
 
 /// The apps in force.
 #[derive(Debug)]
-pub struct Live {
+pub(crate) struct Live {
     /// Who may call, and how it is proved.
     pub apps: Apps,
     metrics: HashMap<u64, Arc<AppMetrics>>,
@@ -16,7 +16,7 @@ pub struct Live {
 
 impl Live {
     /// Makes the counters of every app.
-    pub fn new(apps: Apps, metrics: &Metrics) -> Self {
+    pub(crate) fn new(apps: Apps, metrics: &Metrics) -> Self {
         let by_id = apps
             .iter()
             .map(|app| (app.sdk_app_id, metrics.app(&app.name)));

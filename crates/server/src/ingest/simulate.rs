@@ -13,7 +13,7 @@ use crate::{clock, listener::Arrival};
 
 /// What a simulated callback was answered.
 #[derive(Debug, Clone)]
-pub struct Simulated {
+pub(crate) struct Simulated {
     /// The HTTP status that Chat would get.
     pub status: u16,
     /// The body that Chat would get: an ack.
@@ -24,7 +24,7 @@ pub struct Simulated {
 
 /// A callback could not be simulated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SimulateError {
+pub(crate) enum SimulateError {
     /// There is no such app.
     #[error("no app is named `{0}`")]
     UnknownApp(String),
@@ -45,7 +45,7 @@ impl Ingest {
     /// # Errors
     ///
     /// When the app is not clear, or no answer came in time. A refusal is an answer.
-    pub async fn simulate(
+    pub(crate) async fn simulate(
         &self,
         app: Option<&str>,
         command: &str,

@@ -9,7 +9,7 @@ use super::Registration;
 
 /// What became of a callback that was let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Acked; a before-callback was allowed.
     Ok,
     /// A before-callback was refused.
@@ -28,7 +28,7 @@ pub enum Outcome {
 
 /// The counters of one app: a row for each installed plug-in, and one for the other commands.
 #[derive(Debug)]
-pub struct AppMetrics {
+pub(crate) struct AppMetrics {
     rows: Vec<[Option<IntCounter>; Outcome::ALL.len()]>,
 }
 
@@ -86,7 +86,7 @@ impl Outcome {
 
 impl AppMetrics {
     /// Counts a callback; `index` is the plug-in's, `None` for a command that is not installed.
-    pub fn count(&self, index: Option<usize>, outcome: Outcome) {
+    pub(crate) fn count(&self, index: Option<usize>, outcome: Outcome) {
         let last = self.rows.len().saturating_sub(1);
         let row = self.rows.get(index.unwrap_or(last));
         let counter = row.and_then(|row| row.get(outcome as usize));

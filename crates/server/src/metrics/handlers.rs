@@ -7,7 +7,7 @@ use super::registration::Registration;
 
 /// What every command's handler has.
 #[derive(Debug)]
-pub struct HandlerMetrics {
+pub(crate) struct HandlerMetrics {
     /// Events whose body differs from the types.
     pub drift: IntCounter,
     /// Threads given up because a handler blocked them.
@@ -16,7 +16,7 @@ pub struct HandlerMetrics {
 
 /// What became of the events of one after-command.
 #[derive(Debug)]
-pub struct ProgressMetrics {
+pub(crate) struct ProgressMetrics {
     /// The handler did its work.
     pub ok: IntCounter,
     /// It returned an error; the event is parked.
