@@ -20,8 +20,9 @@ use crate::admin::{PROBLEM_CONTENT_TYPE, Problem, ProblemBody};
 
 const JSON: &str = "application/json";
 
-/// The longest body that is read to be simulated; what a callback may have is the pipeline's business.
-const RAW_BYTES_MAX: usize = 8 << 20;
+/// The longest body that is read to be simulated: the most that `callbacks.body_max` may be. What it is, is the
+/// pipeline's business.
+const RAW_BYTES_MAX: usize = 64 << 20;
 
 /// The header of a simulated callback's answer that names its event.
 const EVENT_ID: &str = "X-Event-Id";

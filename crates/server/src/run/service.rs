@@ -35,6 +35,13 @@ pub(super) struct Service {
     admin: Port,
 }
 
+/// What is on disk.
+struct Stores {
+    journal: Arc<Journal>,
+    index: Arc<Index>,
+    state: State,
+}
+
 /// From a request's first byte to the end of its headers.
 const HEADER_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -60,15 +67,12 @@ impl Service {
         let config = &checked.config;
         let dispatcher = Dispatcher::new(callbacks)?;
         let metrics = Arc::new(Metrics::new(&dispatcher));
-        let open = match durability {
-            Durability::Synced => Journal::open,
-            Durability::Unsynced => Journal::open_unsynced,
-        };
-        let journal = Arc::new(open(&config.journal, metrics.observer())?);
-        let log_id = journal.head().borrow().log_id;
-        let index = Index::open(&config.journal.path, log_id, &fingerprint(&dispatcher))?;
-        let index = Arc::new(index);
-        let state = State::open(&config.journal.path, log_id)?;
+        let stores = Stores::open(config, &dispatcher, &metrics, durability)?;
+        let Stores {
+            journal,
+            index,
+            state,
+        } = stores;
         let handlers = Handlers::new(
             &dispatcher,
             &metrics,
@@ -226,6 +230,30 @@ impl Service {
             .context("failed to close the journal")??;
         info!(took_ms = started.elapsed().as_millis(), "stopped");
         Ok(())
+    }
+}
+
+// === impl Stores ===
+
+impl Stores {
+    fn open(
+        config: &Config,
+        dispatcher: &Dispatcher,
+        metrics: &Metrics,
+        durability: Durability,
+    ) -> anyhow::Result<Self> {
+        let open = match durability {
+            Durability::Synced => Journal::open,
+            Durability::Unsynced => Journal::open_unsynced,
+        };
+        let journal = open(&config.journal, metrics.observer())?;
+        let log_id = journal.head().borrow().log_id;
+        let directory = &config.journal.path;
+        Ok(Self {
+            journal: Arc::new(journal),
+            index: Arc::new(Index::open(directory, log_id, &fingerprint(dispatcher))?),
+            state: State::open(directory, log_id)?,
+        })
     }
 }
 
