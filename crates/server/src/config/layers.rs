@@ -167,7 +167,7 @@ fn plain(expected: &str) -> &str {
             "an address with a port, such as 127.0.0.1:8080"
         }
         "invalid IP address syntax" => "an IP address or a network, such as 10.0.0.0/8",
-        "integer overflow" => "a size, such as 10GiB",
+        "integer overflow" | "parsable string" => "a size, such as 10GiB",
         "a duration" => "a duration, such as 90s or 30days",
         other => other,
     }
