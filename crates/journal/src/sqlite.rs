@@ -4,6 +4,8 @@
 mod read_pool;
 
 use std::{
+    fs::File,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -17,6 +19,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Page cache of each connection, in KiB: reads are short and touch few pages.
 const CACHE_KIB: i64 = 512;
+
+/// Makes an empty file that only its owner may read, where there is none. What SQLite adds to it (`-wal`, `-shm`) gets
+/// the same mode. An error is left to SQLite, which can't open the file then and says so.
+pub(crate) fn create_private(path: &Path) {
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(0o600);
+    options.open(path).map(drop).ok();
+}
 
 /// Opens `index.db` or `state.db` for reading.
 pub(crate) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {

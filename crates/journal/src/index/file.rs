@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::{buffer::Entry, trim::Round};
 use crate::{
     Sequence,
-    sqlite::{is_damage, restored, shm_path, stored, wal_path},
+    sqlite::{create_private, is_damage, restored, shm_path, stored, wal_path},
 };
 
 /// Raised when the format, or what the hashes of keys mean, changes. Another one is rebuilt, not migrated.
@@ -194,6 +194,7 @@ impl FileError {
 }
 
 fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
+    create_private(path);
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

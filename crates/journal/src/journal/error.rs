@@ -23,6 +23,12 @@ pub enum JournalError {
         /// The directory.
         path: PathBuf,
     },
+    /// The log is gone, and what was derived from it is still there.
+    #[error("the log `{}` is gone, though index.db or state.db beside it tell of one: restore a backup, or remove them, too, to begin with an empty journal", path.display())]
+    Lost {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no log.
     #[error("there is no log `{}`: check the path", path.display())]
     Missing {

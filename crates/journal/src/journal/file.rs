@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::JournalError;
 use crate::{
     Sequence,
-    sqlite::{restored, stored},
+    sqlite::{create_private, restored, stored},
 };
 
 /// The log's name in the journal's directory.
@@ -133,6 +133,7 @@ pub(crate) fn connect(path: &Path, purpose: Purpose) -> rusqlite::Result<Connect
 /// Makes `log.db` where there is none, or only what a crash has left of making one.
 pub(super) fn create(path: &Path, identity: &Identity) -> Result<(), JournalError> {
     let of = |source| JournalError::of(path, source);
+    create_private(path);
     let mut connection = Connection::open(path).map_err(of)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(of)?;
     if !is_blank(&connection).map_err(of)? {

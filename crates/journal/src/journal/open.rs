@@ -2,6 +2,7 @@
 
 use std::{
     fs::{File, TryLockError},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::{
         Arc,
@@ -89,6 +90,7 @@ fn lock(directory: &Path) -> Result<File, JournalError> {
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(0o600)
         .open(directory.join("lock"))
         .map_err(JournalError::directory(directory))?;
     match lock.try_lock() {
@@ -101,6 +103,13 @@ fn lock(directory: &Path) -> Result<File, JournalError> {
 }
 
 fn create_when_new(directory: &Path, path: &Path) -> Result<(), JournalError> {
+    let has_content = |path: &Path| path.metadata().is_ok_and(|file| file.len() > 0);
+    let is_derived = |name| has_content(&directory.join(name));
+    if !has_content(path) && (is_derived("index.db") || is_derived("state.db")) {
+        return Err(JournalError::Lost {
+            path: path.to_owned(),
+        });
+    }
     // Also true of what a crash has left before the first transaction.
     let identity = Identity {
         log_id: Uuid::new_v4(),

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::StateError;
 use crate::{
     causes::Causes,
-    sqlite::{is_damage, shm_path, wal_path, with_suffix},
+    sqlite::{create_private, is_damage, shm_path, wal_path, with_suffix},
 };
 
 /// "TCCs": tells the file from other programs'.
@@ -125,6 +125,7 @@ pub(super) fn open(path: &Path, log_id: Uuid) -> Result<Connection, StateError> 
 }
 
 fn try_open(path: &Path, log_id: Uuid) -> Result<Connection, Trouble> {
+    create_private(path);
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // Nothing is written before it is clear whose file this is.
