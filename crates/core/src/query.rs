@@ -59,11 +59,12 @@ impl<'a> Query<'a> {
             if slot.is_some() {
                 return Err(Refusal::RepeatedParameter);
             }
-            let value = unescape(value)?;
-            if value.len() > VALUE_BYTES_MAX || value.chars().any(char::is_control) {
-                return Err(Refusal::MalformedQuery);
-            }
-            *slot = Some(value);
+            let is_informational = matches!(&*name, "ClientIP" | "OptPlatform" | "RequestId");
+            *slot = Some(if is_informational {
+                tidy(value)
+            } else {
+                strict(value)?
+            });
         }
         Ok(query)
     }
@@ -85,6 +86,27 @@ impl<'a> Query<'a> {
             _ => None,
         }
     }
+}
+
+/// A value that decides something: what is odd about it is refused.
+fn strict(value: &str) -> Result<Cow<'_, str>, Refusal> {
+    let value = unescape(value)?;
+    if value.len() > VALUE_BYTES_MAX || value.chars().any(char::is_control) {
+        return Err(Refusal::MalformedQuery);
+    }
+    Ok(value)
+}
+
+/// A value that is only kept: a genuine callback is not refused for it. What can't be shown becomes U+FFFD, and a long
+/// one is cut.
+fn tidy(value: &str) -> Cow<'_, str> {
+    if let Ok(plain) = strict(value) {
+        return plain;
+    }
+    let decoded = percent_decode_str(value).decode_utf8_lossy();
+    let shown = decoded.replace(char::is_control, "\u{fffd}");
+    let (kept, _) = shown.split_at(shown.floor_char_boundary(VALUE_BYTES_MAX));
+    Cow::Owned(kept.to_owned())
 }
 
 /// Percent-decodes, strictly: a stray `%` or anything but UTF-8 is malformed.
@@ -159,14 +181,22 @@ mod tests {
             "SdkAppid=%ff",
             "CallbackCommand=a%0ab",
             "%=1",
-            "OptPlatform=%00",
+            "RequestTime=%00",
         ] {
             assert_eq!(Query::parse(raw), Err(Refusal::MalformedQuery), "{raw}");
         }
         let many: Vec<String> = (0..=PARAMETERS_MAX).map(|n| format!("p{n}=1")).collect();
         assert_eq!(Query::parse(&many.join("&")), Err(Refusal::MalformedQuery));
-        let long = format!("ClientIP={}", "1".repeat(VALUE_BYTES_MAX + 1));
+        let long = format!("CallbackCommand={}", "a".repeat(VALUE_BYTES_MAX + 1));
         assert_eq!(Query::parse(&long), Err(Refusal::MalformedQuery));
+    }
+
+    #[test]
+    fn refuses_nothing_for_what_is_only_kept() {
+        let long = format!("ClientIP={}&OptPlatform=%0a%ff%zz", "1".repeat(300));
+        let query = Query::parse(&long).unwrap();
+        assert_eq!(query.client_ip.unwrap().len(), VALUE_BYTES_MAX);
+        assert_eq!(query.platform.as_deref(), Some("\u{fffd}\u{fffd}%zz"));
     }
 
     #[test]
