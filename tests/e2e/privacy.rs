@@ -82,9 +82,9 @@ fn an_attacker_makes_no_series_and_no_flood_of_logs() {
     let series = |gateway: &super::harness::Gateway| gateway.get("/metrics").text().lines().count();
     gateway.acked("Unknown.Command", "{}");
     let (before, logged) = (series(&gateway), setup.logs().len());
-    let mut connection = gateway.connect();
     for number in 0..500 {
         let query = ChatApp::new(number, "no-token").query(&format!("Made.Up{number}"));
+        let mut connection = gateway.connect();
         let answer = connection.request("POST", &format!("/callback?{query}"), &[], b"{}");
         assert_eq!(answer.unwrap().status, 401);
         if number % 10 == 0 {

@@ -33,7 +33,7 @@ use crate::{
 pub(crate) use live::Live;
 pub(crate) use simulate::SimulateError;
 
-use answer::{acked, probed, refused};
+use answer::{acked, healthy, probed, refused};
 use body::{InFlight, UnreadBody};
 use pending::PendingAppend;
 use repeats::{Fingerprint, Repeats, Turn};
@@ -308,7 +308,7 @@ impl Endpoint for Ingest {
                     self.shared.metrics.probes.inc();
                     Ok(probed())
                 }
-                Ok(Admission::Health) => Ok(Response::from("ok\n")),
+                Ok(Admission::Health) => Ok(healthy()),
                 Err(refusal) => Err(refusal),
             };
             Ok(answered.unwrap_or_else(|refusal| {

@@ -18,7 +18,12 @@ pub(super) fn acked(ack: Bytes, event: Option<EventId>) -> Response {
 
 /// The answer to a console's check of the URL.
 pub(super) fn probed() -> Response {
-    json(StatusCode::OK, Bytes::from_static(Ack::OK))
+    closing(json(StatusCode::OK, Bytes::from_static(Ack::OK)))
+}
+
+/// The answer to a check of the process.
+pub(super) fn healthy() -> Response {
+    closing(Response::from("ok\n"))
 }
 
 /// The answer to a request that was turned away.
@@ -31,6 +36,13 @@ pub(super) fn refused(refusal: Refusal) -> Response {
         let methods = HeaderValue::from_static("GET, HEAD, POST");
         response.headers_mut().insert(header::ALLOW, methods);
     }
+    closing(response)
+}
+
+/// Only who has proved to be Chat may keep a connection: others could hold every place with idle ones.
+fn closing(mut response: Response) -> Response {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
     response
 }
 

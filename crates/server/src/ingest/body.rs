@@ -60,7 +60,6 @@ impl InFlight {
             in_flight: self,
             bytes: 0,
         };
-        reserved.grow_to(announced)?;
         let bytes = {
             let reading = collect(body, body_max, &mut reserved);
             pin_mut!(reading);
