@@ -10,6 +10,7 @@ mod event;
 mod events;
 mod front;
 mod guard;
+mod held;
 mod page;
 mod problem;
 mod simulate;
@@ -31,7 +32,7 @@ use secrecy::SecretString;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use self::{blocking::Blocking, events::Finder, front::Front, page::PageApi};
+use self::{blocking::Blocking, events::Finder, front::Front, held::Places, page::PageApi};
 use crate::{ingest::Ingest, metrics::Metrics, openapi, readiness::Readiness};
 
 pub(crate) use self::{
@@ -109,6 +110,7 @@ pub(crate) fn endpoint<L: List>(parts: Parts) -> impl Endpoint {
     Front {
         inner: service.into_endpoint(),
         guard,
+        places: Places::new(),
     }
 }
 

@@ -8,7 +8,7 @@ use poem::{
     http::{HeaderName, HeaderValue, header},
 };
 
-use super::{GuardConfig, guard, problem::Problem};
+use super::{GuardConfig, guard, held::Places, problem::Problem};
 
 /// Whatever is no page may load nothing and be framed by nobody.
 const NO_CONTENT: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -26,12 +26,17 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
+/// What tools ask again and again, without a token.
+const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
+
 /// Stands before an endpoint.
 pub(crate) struct Front<E> {
     /// What is guarded.
     pub(crate) inner: E,
     /// The rules, exchanged on reload.
     pub(crate) guard: Arc<ArcSwap<GuardConfig>>,
+    /// Where pages of events wait until they are taken.
+    pub(crate) places: Places,
 }
 
 impl<E: Endpoint> Endpoint for Front<E> {
@@ -40,13 +45,24 @@ impl<E: Endpoint> Endpoint for Front<E> {
     async fn call(&self, request: Request) -> Result<Response> {
         let path = request.uri().path().to_owned();
         let passed = guard::check(&self.guard.load(), &request);
-        let mut response = match passed {
-            Ok(()) => match self.inner.call(request).await {
-                Ok(output) => output.into_response(),
-                Err(error) => answer(error, &path),
-            },
+        let mut response = match passed.and_then(|()| self.places.take(&path)) {
+            Ok(place) => {
+                let response = match self.inner.call(request).await {
+                    Ok(output) => output.into_response(),
+                    Err(error) => answer(error, &path),
+                };
+                match place {
+                    Some(place) => place.hold(response),
+                    None => response,
+                }
+            }
             Err(problem) => problem.into_response(),
         };
+        // Idle connections of whoever got nothing, or of health checks, must not hold every place.
+        if !response.status().is_success() || HEALTH.contains(&path.as_str()) {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
         for (name, value) in HEADERS {
             response
                 .headers_mut()
@@ -83,6 +99,7 @@ mod tests {
                 .at("/fine", get(make_sync(|_| "fine")))
                 .at("/fails", get(fails)),
             guard: Arc::new(ArcSwap::from_pointee(guard)),
+            places: Places::new(),
         };
         let request = Request::builder().uri_str(path).header("host", host);
         front.get_response(request.finish()).await
