@@ -16,6 +16,9 @@ pub(super) struct Output<'a> {
     terminal: bool,
 }
 
+/// The longest cell of a table, in characters.
+const CELL_CHARS_MAX: usize = 120;
+
 impl<'a> Output<'a> {
     /// `terminal` says whether a person may be reading; `json` that a script is.
     pub(super) fn new(writer: &'a mut dyn Write, json: bool, terminal: bool) -> Self {
@@ -79,7 +82,7 @@ impl<'a> Output<'a> {
     ) -> Result<(), Failure> {
         let rows: Vec<Vec<String>> = rows
             .iter()
-            .map(|row| row.iter().map(|cell| escape(cell)).collect())
+            .map(|row| row.iter().map(|cell| shorten(&escape(cell))).collect())
             .collect();
         let width = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column));
@@ -102,9 +105,28 @@ impl<'a> Output<'a> {
     }
 }
 
+/// A cell that fits a line: an event may name thousands of accounts, or one that is very long.
+fn shorten(cell: &str) -> String {
+    match cell.char_indices().nth(CELL_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", cell.split_at(end).0),
+        None => cell.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_cell_is_cut() {
+        let row = vec!["é".repeat(900_000), "b".to_owned()];
+        let expected = format!("A{}  B\n{}…  b\n", " ".repeat(120), "é".repeat(120));
+        check(
+            false,
+            |output| output.table(&["A", "B"], &[row]).unwrap(),
+            &expected,
+        );
+    }
 
     fn check(json: bool, write: impl FnOnce(&mut Output<'_>), expected: &str) {
         let mut bytes = Vec::new();
