@@ -265,7 +265,7 @@ async fn finish(port: &mut Port, deadline: Instant) {
     tokio::pin!(finished);
     let in_time = tokio::time::timeout_at(deadline.into(), &mut finished).await;
     if in_time.is_err() {
-        warn!("connections are still open after the grace period; closing them");
+        warn!("connections are still open at the end of their time; closing them");
         stop_now.cancel();
         finished.await;
     }
