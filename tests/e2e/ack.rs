@@ -402,3 +402,26 @@ fn a_consoles_check_of_the_url_is_answered_and_stores_nothing() {
     );
     assert!(gateway.events("").is_empty());
 }
+
+#[test]
+fn a_before_callback_whose_sender_hangs_up_is_recorded() {
+    let setup = Setup::faulty();
+    let gateway = setup.start();
+    let target = format!("/callback?{}", gateway.app.query("Faulty.Ask"));
+    let body = r#"{"id":"gone","act":"hang"}"#;
+    let head = format!(
+        "POST {target} HTTP/1.1\r\nHost: chat\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut connection = gateway.connect();
+    connection.send(head.as_bytes()).unwrap();
+    eventually("it is being decided", || {
+        (!setup.ran("Faulty.Ask").is_empty()).then_some(())
+    });
+    drop(connection);
+    eventually("it is recorded", || {
+        (gateway.texts("") == [body]).then_some(())
+    });
+    let unanswered = [("command", "Faulty.Ask"), ("outcome", "unanswered")];
+    gateway.reaches("gateway_callbacks_total", &unanswered, 1);
+}

@@ -12,6 +12,7 @@ fn is_unready_while_it_drains_and_still_acks() {
         (answer.status == 503).then(|| answer.text())
     });
     assert!(why.contains("stopping"), "{why}");
+    assert_eq!(gateway.metric("gateway_ready", &[]), 0);
     gateway.acked(FRIEND_DELETE, friend_delete("alice", "in the drain"));
     assert_eq!(
         gateway.get("/healthz").status,
@@ -53,6 +54,21 @@ fn finishes_what_is_in_flight_and_turns_new_connections_away() {
     assert!(gateway.ended().success());
     let gateway = setup.start();
     assert_eq!(gateway.events("account=alice").len(), 1);
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let setup = Setup::new().variable("GATEWAY_SHUTDOWN__DRAIN", "1h");
+    let gateway = setup.start();
+    gateway.acked(FRIEND_DELETE, friend_delete("alice", "bob"));
+    gateway.signal("TERM");
+    eventually("it is unready", || {
+        (gateway.try_get("/readyz")?.status == 503).then_some(())
+    });
+    gateway.signal("INT");
+    assert_eq!(gateway.ended().code(), Some(1));
+    assert!(setup.logs().contains("asked twice"), "{}", setup.logs());
+    assert_eq!(setup.start().events("").len(), 1);
 }
 
 #[test]
