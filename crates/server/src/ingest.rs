@@ -318,3 +318,6 @@ impl Endpoint for Ingest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
