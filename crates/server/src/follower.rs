@@ -93,7 +93,7 @@ const READ: ReadLimit = ReadLimit {
 };
 
 /// After reading to the end the follower lets a few batches come together: a read for each would cost more.
-const READ_PAUSE: Duration = Duration::from_millis(5);
+const READ_PAUSE: Duration = Duration::from_millis(1);
 
 /// How often it looks after retries, blocked threads and its state.
 const TICK: Duration = Duration::from_millis(250);
