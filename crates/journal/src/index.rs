@@ -21,6 +21,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use gateway_core::Causes;
 use tracing::warn;
 use uuid::Uuid;
 
@@ -32,7 +33,6 @@ use self::{
 };
 use crate::{
     Sequence,
-    causes::Causes,
     sqlite::{PoolError, is_damage},
 };
 

@@ -4,7 +4,6 @@
 //! It knows envelopes and bytes, not plug-ins; no SQL shows in its signatures. Start at [`Journal`] (append, head),
 //! then [`Reader`]; [`Index`] finds events by subject, [`State`] keeps the cursors and outcomes of handlers.
 
-mod causes;
 mod config;
 mod event;
 mod index;

@@ -22,7 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway_core::{Dispatcher, EventId, Installed, Phase, Prepared};
+use gateway_core::{Causes, Dispatcher, EventId, Installed, Phase, Prepared};
 use gateway_journal::{
     Head, Index, Journal, ReadLimit, Reader, Row, Sequence, State, StateError, StoredEvent,
 };
@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use crate::{chain::Chain, handlers::Handlers, metrics::Metrics, throttle::Throttle};
+use crate::{handlers::Handlers, metrics::Metrics, throttle::Throttle};
 
 use finished::Finished;
 use progress::Progress;
@@ -75,7 +75,6 @@ pub(crate) struct Follower {
     stop: CancellationToken,
     /// Until when running handlers may end; set before `stop`.
     deadline: Arc<OnceLock<Instant>>,
-    grace: Duration,
     saved: Instant,
     trimmed: Instant,
     live_stall: Stall,
@@ -101,8 +100,7 @@ const TICK: Duration = Duration::from_millis(250);
 // === impl Running ===
 
 impl Running {
-    /// Stops reading, lets running handlers end until `deadline`, but no longer than the grace period, saves and
-    /// closes. Blocks.
+    /// Stops reading, lets running handlers end until `deadline`, saves and closes. Blocks.
     pub(crate) fn stop(self, deadline: Instant) {
         // Nobody else sets it.
         self.deadline.get_or_init(|| deadline);
@@ -126,8 +124,8 @@ impl Follower {
     /// # Errors
     ///
     /// When the state can't be read or written, or no thread can be had.
-    pub(crate) fn start(parts: Parts, grace: Duration) -> Result<Running, StartError> {
-        let mut follower = Self::new(parts, grace)?;
+    pub(crate) fn start(parts: Parts) -> Result<Running, StartError> {
+        let mut follower = Self::new(parts)?;
         // From the first ack on, a crash or a power cut must find a cursor for each command.
         follower.save()?;
         follower.parts.state.sync()?;
@@ -147,7 +145,7 @@ impl Follower {
         })
     }
 
-    fn new(parts: Parts, grace: Duration) -> Result<Self, StateError> {
+    fn new(parts: Parts) -> Result<Self, StateError> {
         let head = parts.journal.head();
         let end = head.borrow().sequence;
         let cursors = parts.state.cursors()?;
@@ -177,7 +175,6 @@ impl Follower {
             finished: Arc::default(),
             stop: CancellationToken::new(),
             deadline: Arc::default(),
-            grace,
             saved: Instant::now(),
             trimmed: Instant::now(),
             live_stall: Stall::default(),
@@ -260,7 +257,7 @@ impl Follower {
 
     /// Takes rows that were read at the live position.
     fn follow(&mut self, rows: Vec<Row>) {
-        let Some(last) = rows.last().map(sequence_of) else {
+        let Some(last) = rows.last().map(Row::sequence) else {
             return;
         };
         let is_index_attached = self.parts.index.cursor() == self.position;
@@ -358,16 +355,9 @@ pub(crate) enum StartError {
     Thread(#[from] io::Error),
 }
 
-fn tell(throttle: &Throttle, error: &dyn Error) {
+fn tell(throttle: &Throttle, error: &(dyn Error + 'static)) {
     if let Some(held_back) = throttle.pass(Instant::now()) {
-        let error = Chain(error);
+        let error = Causes(error);
         error!(%error, held_back, "a part of the follower can't go on; it tries again");
-    }
-}
-
-fn sequence_of(row: &Row) -> Sequence {
-    match row {
-        Row::Event(event) => event.sequence,
-        Row::Damaged(sequence) => *sequence,
     }
 }

@@ -14,12 +14,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway_core::{Context, Dispatcher, Envelope, Phase, Work};
+use gateway_core::{Causes, Context, Dispatcher, Envelope, Phase, Work};
 use prometheus::IntGauge;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::error;
 
-use crate::{chain::Chain, metrics::Metrics, throttle::Throttle};
+use crate::{metrics::Metrics, throttle::Throttle};
 
 use worker::Worker;
 
@@ -227,7 +227,7 @@ impl Lane {
                 Ok(worker) => threads.current = Some(worker),
                 Err(error) => {
                     if let Some(held_back) = self.throttle.pass(Instant::now()) {
-                        let error = Chain(&error);
+                        let error = Causes(&error);
                         error!(command = self.command, %error, held_back, "no thread for the handler");
                     }
                 }

@@ -4,7 +4,6 @@
 
 mod admin;
 pub mod callbacks;
-mod chain;
 pub mod cli;
 mod clock;
 pub mod config;

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use gateway_core::Causes;
 use tracing::{info, warn};
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     shared::{Memory, Shared, Stage},
     trim::{LOOKS_FOR_EACH_ENTRY, STEP_ENTRIES},
 };
-use crate::{causes::Causes, sqlite::is_damage};
+use crate::sqlite::is_damage;
 
 /// How long searches may take to end before the file is replaced or closed.
 const READS_MAX: Duration = Duration::from_secs(2);

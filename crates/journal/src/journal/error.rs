@@ -116,3 +116,24 @@ impl JournalError {
         |source| Self::Directory { path, source }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::Causes;
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn names_each_cause_once() {
+        let full = ffi::Error::new(ffi::SQLITE_FULL);
+        let source = rusqlite::Error::SqliteFailure(full, None);
+        let error = JournalError::Store {
+            path: "log.db".into(),
+            source: source.into(),
+        };
+        let text = Causes(&error).to_string();
+        let expected = format!("{error}: {full}");
+        assert_eq!(text, expected);
+    }
+}

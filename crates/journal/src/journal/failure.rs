@@ -1,9 +1,9 @@
 //! What a failed write means for the writer.
 
+use gateway_core::Causes;
 use rusqlite::{ErrorCode, ffi};
 
 use super::AppendError;
-use crate::causes::Causes;
 
 /// How the log failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use gateway_core::Causes;
 use rusqlite::{Connection, params_from_iter, types::Value};
 
 use super::{
@@ -14,7 +15,6 @@ use super::{
 };
 use crate::{
     Row, Sequence,
-    causes::Causes,
     event::{RECORD_COLUMNS, Record},
     sqlite::{restored, stored},
 };

@@ -17,15 +17,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use gateway_core::Causes;
 use rusqlite::{Connection, params};
 use tracing::warn;
 use uuid::Uuid;
 
 use super::StateError;
-use crate::{
-    causes::Causes,
-    sqlite::{create_private, is_damage, shm_path, wal_path, with_suffix},
-};
+use crate::sqlite::{create_private, is_damage, shm_path, wal_path, with_suffix};
 
 /// "TCCs": tells the file from other programs'.
 const APPLICATION_ID: i64 = 0x5443_4373;

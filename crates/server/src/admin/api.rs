@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use gateway_core::EventId;
+use gateway_core::{Causes, EventId};
 use gateway_journal::Filter;
 use poem_openapi::{
     Object, OpenApi,
@@ -22,7 +22,6 @@ use super::{
     stream, time,
 };
 use crate::{
-    chain::Chain,
     clock,
     openapi::payload::{EventStream, Reply},
 };
@@ -152,7 +151,7 @@ impl Api {
             }))
         };
         let page = self.0.queries.request(work).await?;
-        page.map_err(|error| Problem::internal("read the journal", &Chain(&error)))
+        page.map_err(|error| Problem::internal("read the journal", &Causes(&error)))
     }
 
     /// The events as they come
@@ -219,7 +218,7 @@ impl Api {
         let work = move || -> Result<Option<Reply<EventDetail>>, Problem> {
             let found = finder
                 .lookup(head, parsed)
-                .map_err(|error| Problem::internal("read the journal", &Chain(&error)))?;
+                .map_err(|error| Problem::internal("read the journal", &Causes(&error)))?;
             match found {
                 Lookup::Event(detail) => Ok(Some(Reply::new(&*detail))),
                 Lookup::Missing => Ok(None),

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::stream::unfold;
+use gateway_core::Causes;
 use poem::Body;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -13,7 +14,7 @@ use super::{
     problem::Problem,
     tail::{Item, Kind, Tail},
 };
-use crate::{chain::Chain, openapi::payload::EventStream};
+use crate::openapi::payload::EventStream;
 
 /// After so long without anything else a reader hears that the stream is alive.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -51,7 +52,7 @@ fn body(tail: Tail, permit: OwnedSemaphorePermit) -> Body {
             Ok(Some(item)) => Some((Ok::<_, std::io::Error>(encode(&item)), Some((tail, permit)))),
             Ok(None) => None,
             Err(error) => {
-                tracing::error!(error = %Chain(&error), "failed to read the journal for a stream");
+                tracing::error!(error = %Causes(&error), "failed to read the journal for a stream");
                 Some((Err(std::io::Error::other(error)), None))
             }
         }

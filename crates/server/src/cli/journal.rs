@@ -1,5 +1,6 @@
 //! `journal`: check and backup, on the files themselves; both work while a gateway runs.
 
+use gateway_core::Causes;
 use gateway_journal::CheckReport;
 use serde_json::json;
 
@@ -9,7 +10,6 @@ use super::{
     failure::{Ending, Failure},
     output::Output,
 };
-use crate::chain::Chain;
 
 pub(super) fn run(
     action: JournalAction,
@@ -17,7 +17,7 @@ pub(super) fn run(
     output: &mut Output<'_>,
 ) -> Result<Ending, Failure> {
     let failed = |action: &str, error: gateway_journal::JournalError| {
-        Failure::Failed(format!("failed to {action}: {}", Chain(&error)))
+        Failure::Failed(format!("failed to {action}: {}", Causes(&error)))
     };
     match action {
         JournalAction::Check { path } => {

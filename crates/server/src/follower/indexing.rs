@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use gateway_core::Subjects;
+use gateway_core::{Causes, Subjects};
 use gateway_journal::{Key, Row, Sequence};
 use tracing::warn;
 
-use super::{Follower, READ, sequence_of, tell};
-use crate::chain::Chain;
+use super::{Follower, READ, tell};
 
 impl Follower {
     /// Lets an index that is behind the live position read for itself; tells whether there is more to read.
@@ -24,15 +23,11 @@ impl Follower {
                 return false;
             }
         };
-        let mut through = self.position;
-        if rows.len() == READ.events || rows.last().is_some_and(|row| sequence_of(row) < through) {
-            through = rows
-                .last()
-                .map_or(through, |row| sequence_of(row).min(through));
-        }
+        let last = rows.last().map_or(self.position, Row::sequence);
+        let through = last.min(self.position);
         let subjects: Vec<(Sequence, Subjects)> = rows
             .into_iter()
-            .filter(|row| sequence_of(row) <= through)
+            .filter(|row| row.sequence() <= through)
             .filter_map(|row| match row {
                 Row::Event(event) => Some((event.sequence, self.prepare(&event)?.1.subjects)),
                 // The live reading has told of it.
@@ -57,7 +52,7 @@ impl Follower {
         if let Err(error) = &added {
             self.index_stall.begin();
             if let Some(held_back) = self.index_failures.pass(Instant::now()) {
-                let error = Chain(error);
+                let error = Causes(error);
                 warn!(%error, held_back, "events are not indexed; it is tried again");
             }
         }

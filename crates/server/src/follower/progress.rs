@@ -12,7 +12,6 @@ use gateway_journal::{Filter, Outcome, ReadError, ReadLimit, Reader, Row, Sequen
 use super::{
     finished::{Done, Finished},
     schedule::allows_more,
-    sequence_of,
     stall::Stall,
 };
 use crate::{
@@ -208,7 +207,7 @@ impl Progress {
         let page = reader.after_matching(self.read, &filter, limit, SCAN_MAX)?;
         for row in page.rows {
             // What lies beyond comes with the live reading.
-            if sequence_of(&row) > position {
+            if row.sequence() > position {
                 break;
             }
             // A damaged row is of an unknown command; the live reading has told of it.

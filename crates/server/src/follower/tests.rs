@@ -57,7 +57,7 @@ impl Fixture {
             metrics,
         };
         Self {
-            follower: Follower::new(parts, Duration::ZERO).unwrap(),
+            follower: Follower::new(parts).unwrap(),
             trimmed,
             _directory: directory,
         }

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use gateway_core::Causes;
 use gateway_journal::{ReadError, StateError, Status};
 use tracing::{error, warn};
 
@@ -13,7 +14,7 @@ use super::{
     progress::{Attempt, Progress},
     tell,
 };
-use crate::{chain::Chain, clock};
+use crate::clock;
 
 /// How often cursors are written: what a crash repeats at most.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -146,7 +147,7 @@ impl Follower {
         if let Err(error) = self.parts.index.trim(gone)
             && let Some(held_back) = self.index_failures.pass(Instant::now())
         {
-            let error = Chain(&error);
+            let error = Causes(&error);
             warn!(%error, held_back, "the index keeps events that the log no longer has");
         }
         self.parts.state.trim(gone)?;
@@ -155,9 +156,8 @@ impl Follower {
 
     /// Lets running handlers end in the time that is left, then saves and closes.
     pub(super) async fn finish(mut self) {
-        let now = Instant::now();
-        let deadline = self.deadline.get().map_or(now, |deadline| *deadline);
-        let deadline = tokio::time::Instant::from_std(deadline.min(now + self.grace));
+        let deadline = self.deadline.get().copied();
+        let deadline = tokio::time::Instant::from_std(deadline.unwrap_or_else(Instant::now));
         self.collect();
         while self.commands.iter().any(Progress::is_at_work)
             && tokio::time::timeout_at(deadline, self.finished.notified())
@@ -171,11 +171,11 @@ impl Follower {
             warn!("handlers still run; their events are handled again after the next start");
         }
         if let Err(error) = self.save() {
-            let error = Chain(&error);
+            let error = Causes(&error);
             error!(%error, "the handlers' progress is not saved; the last second is repeated");
         }
         if let Err(error) = self.parts.index.close() {
-            let error = Chain(&error);
+            let error = Causes(&error);
             warn!(%error, "the index is not up to date; the rest is added after the next start");
         }
     }

@@ -104,17 +104,14 @@ impl Service {
             callback_path: config.callbacks.path.clone(),
             stop: admin_port.gently(),
         };
-        let follower = Follower::start(
-            follower::Parts {
-                journal: Arc::clone(&journal),
-                index,
-                state,
-                dispatcher,
-                handlers,
-                metrics: Arc::clone(&metrics),
-            },
-            config.shutdown.grace,
-        )?;
+        let follower = Follower::start(follower::Parts {
+            journal: Arc::clone(&journal),
+            index,
+            state,
+            dispatcher,
+            handlers,
+            metrics: Arc::clone(&metrics),
+        })?;
         let mut service = Self {
             journal,
             metrics,

@@ -12,13 +12,11 @@
 
 use std::time::{Duration, Instant};
 
+use gateway_core::Causes;
 use tracing::warn;
 
 use super::{AppendError, EVERY, Failure, Health, Pending, Stamp, Writer};
-use crate::{
-    causes::Causes,
-    journal::{failure::Trouble, store::Store},
-};
+use crate::journal::{failure::Trouble, store::Store};
 
 /// How long reads may take to end before the connections are closed.
 const READS_MAX: Duration = Duration::from_secs(2);

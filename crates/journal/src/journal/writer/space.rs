@@ -9,12 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use gateway_core::Causes;
 use tracing::{error, warn};
 
 use super::{EVERY, Failure, Mode, Writer, now_ms};
 use crate::{
     AppendError, Health,
-    causes::Causes,
     journal::store::{TrimLimit, Trimmed},
 };
 

@@ -3,7 +3,8 @@
 use std::{error::Error, fmt};
 
 /// Displays an error and its sources, `: ` between them; one that only repeats the one before is left out.
-pub(crate) struct Causes<'e>(pub(crate) &'e (dyn Error + 'static));
+#[derive(Debug)]
+pub struct Causes<'e>(pub &'e (dyn Error + 'static));
 
 impl fmt::Display for Causes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,21 +25,22 @@ impl fmt::Display for Causes<'_> {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::ffi;
-
     use super::*;
-    use crate::JournalError;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("failed to start")]
+    struct Outer(#[source] Inner);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no thread")]
+    struct Inner(#[source] std::io::Error);
 
     #[test]
-    fn names_each_cause_once() {
-        let full = ffi::Error::new(ffi::SQLITE_FULL);
-        let source = rusqlite::Error::SqliteFailure(full, None);
-        let error = JournalError::Store {
-            path: "log.db".into(),
-            source: source.into(),
-        };
-        let text = Causes(&error).to_string();
-        let expected = format!("{error}: {full}");
-        assert_eq!(text, expected);
+    fn prints_every_cause() {
+        let error = Outer(Inner(std::io::Error::other("too many")));
+        assert_eq!(
+            Causes(&error).to_string(),
+            "failed to start: no thread: too many"
+        );
     }
 }
