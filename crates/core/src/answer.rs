@@ -8,6 +8,8 @@ use poem_openapi::{
 };
 use serde::Serialize;
 
+use crate::AckRules;
+
 /// Whether Chat asks and waits for a verdict, or only tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
@@ -23,6 +25,8 @@ pub enum Phase {
 pub trait Answer<R>: Send + 'static {
     /// The phase of every command that answers with this type.
     const PHASE: Phase;
+    /// What Chat honours in the ack; every answer of this type keeps to it.
+    const RULES: AckRules;
     /// The JSON object that Chat gets.
     type Ack: Type + ToJSON + Serialize + Send;
 
@@ -80,6 +84,7 @@ impl Phase {
 
 impl<R> Answer<R> for Noted {
     const PHASE: Phase = Phase::After;
+    const RULES: AckRules = AckRules::NOTHING;
     type Ack = Ack;
 
     fn allow(_request: &R) -> Self {
@@ -100,6 +105,19 @@ impl<R> Answer<R> for Noted {
 impl Ack {
     /// `{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":""}` as bytes on the wire.
     pub const OK: &'static [u8] = br#"{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":""}"#;
+
+    /// The ack that stops an action, of whatever command, as bytes on the wire.
+    pub const REFUSED: &'static [u8] =
+        br#"{"ActionStatus":"OK","ErrorCode":1,"ErrorInfo":"not allowed"}"#;
+
+    /// The ack that stops an action with a code of the command's and a text for its client.
+    pub fn refused(error_code: i64, error_info: impl Into<String>) -> Self {
+        Self {
+            error_code,
+            error_info: error_info.into(),
+            ..Self::ok()
+        }
+    }
 
     /// The ack that says that all is well.
     pub fn ok() -> Self {
@@ -125,8 +143,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_constant_is_what_the_type_serializes_to() {
+    fn the_constants_are_what_the_type_serializes_to() {
         assert_eq!(serde_json::to_vec(&Ack::ok()).unwrap(), Ack::OK);
+        let refused = Ack::refused(1, "not allowed");
+        assert_eq!(serde_json::to_vec(&refused).unwrap(), Ack::REFUSED);
     }
 
     #[test]

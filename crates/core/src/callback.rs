@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use poem_openapi::types::{ParseFromJSON, ToJSON, Type};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Answer, Envelope, EventId};
+use crate::{Answer, Envelope, EventId, Handled, Handler};
 
 /// The code for one command: typed request, typed answer, handler.
 #[async_trait]
@@ -36,6 +36,11 @@ pub trait Callback: Send + Sync + 'static {
     /// When it happened, where the body says so.
     fn time(request: &Self::Request) -> Option<EventTime>;
 
+    /// What a batch consists of, where one body tells of several things; they are listed with the event.
+    fn items(_request: &Self::Request) -> Vec<Item> {
+        Vec::new()
+    }
+
     /// Does the work: for an after-command at least once, after the ack; for a before-command within the deadline.
     ///
     /// # Errors
@@ -47,6 +52,14 @@ pub trait Callback: Send + Sync + 'static {
         cx: &Context,
         request: Self::Request,
     ) -> Result<Self::Answer, HandlerError>;
+
+    /// The same command with another handler in the place of its own.
+    fn handled_by<H: Handler<Self>>(self, handler: H) -> Handled<Self, H>
+    where
+        Self: Sized,
+    {
+        Handled::new(self, handler)
+    }
 }
 
 /// What a handler gets beside the request.
@@ -69,6 +82,15 @@ pub struct Subjects {
     pub groups: Vec<String>,
 }
 
+/// One of the things that a batch tells of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Item {
+    /// Whom it is about.
+    pub subjects: Subjects,
+    /// When it happened, where the body says so.
+    pub time: Option<EventTime>,
+}
+
 /// A moment in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct EventTime(i64);
@@ -79,6 +101,9 @@ pub struct EventTime(i64);
 pub struct HandlerError {
     message: String,
 }
+
+/// As seconds this is in the year 5138, as milliseconds in March 1973: smaller times are seconds.
+const SECONDS_END: i64 = 100_000_000_000;
 
 // === impl Subjects ===
 
@@ -102,6 +127,12 @@ impl Subjects {
         insert(&mut self.groups, group);
         self
     }
+
+    /// Adds groups; empty ones and repeats are passed over.
+    #[must_use]
+    pub fn groups<'a>(self, groups: impl IntoIterator<Item = &'a str>) -> Self {
+        groups.into_iter().fold(self, Self::group)
+    }
 }
 
 fn insert(names: &mut Vec<String>, name: &str) {
@@ -113,14 +144,15 @@ fn insert(names: &mut Vec<String>, name: &str) {
 // === impl EventTime ===
 
 impl EventTime {
-    /// From milliseconds since the Unix epoch, as most commands carry it.
-    pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
-    }
-
-    /// From seconds since the Unix epoch, as push events carry it.
-    pub const fn from_seconds(seconds: i64) -> Self {
-        Self(seconds.saturating_mul(1000))
+    /// From a time in milliseconds or seconds since the Unix epoch; which of them it is, its size tells: most commands
+    /// carry milliseconds, push events and message times seconds. `None` for a time that is missing, which reads as 0,
+    /// or is none.
+    pub const fn from_unix(time: i64) -> Option<Self> {
+        match time {
+            ..=0 => None,
+            1..SECONDS_END => Some(Self(time * 1000)),
+            _ => Some(Self(time)),
+        }
     }
 
     /// Milliseconds since the Unix epoch.
@@ -152,5 +184,15 @@ mod tests {
             .group("lobby");
         assert_eq!(subjects.accounts, ["alice", "bob"]);
         assert_eq!(subjects.groups, ["lobby"]);
+    }
+
+    #[test]
+    fn the_size_of_a_time_tells_its_unit() {
+        let millis = |time| EventTime::from_unix(time).map(EventTime::as_millis);
+        assert_eq!(millis(1_670_574_414_123), Some(1_670_574_414_123));
+        assert_eq!(millis(1_557_481_127), Some(1_557_481_127_000));
+        assert_eq!(millis(i64::MAX), Some(i64::MAX));
+        assert_eq!(millis(0), None);
+        assert_eq!(millis(-5), None);
     }
 }

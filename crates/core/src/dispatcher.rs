@@ -12,12 +12,11 @@ use std::{
 
 use async_trait::async_trait;
 use poem_openapi::types::ToJSON;
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    Ack, Answer, Callback, Callbacks, Context, Decoded, Drift, EventTime, HandlerError, List,
-    Phase, Subjects, command_drift, decode, decode::insert_drift,
+    Ack, AckRules, Answer, Callback, Callbacks, Context, Decoded, Drift, EventTime, HandlerError,
+    Item, List, Phase, Subjects, command_drift, decode, decode::insert_drift,
 };
 
 /// Finds plug-ins by their command.
@@ -51,6 +50,8 @@ pub struct Descriptor {
     pub sample: &'static str,
     /// [`Answer::PHASE`].
     pub phase: Phase,
+    /// [`Answer::RULES`].
+    pub rules: AckRules,
 }
 
 /// A body, decoded once: what the index, the drift report and the handler need of it.
@@ -83,6 +84,7 @@ trait Erased: Send + Sync {
 #[async_trait]
 trait ErasedWork: Send {
     fn to_json(&self) -> Option<Value>;
+    fn items(&self) -> Vec<Item>;
     fn allow(&self) -> Vec<u8>;
     fn refuse(&self) -> Vec<u8>;
     async fn run(self: Box<Self>, cx: &Context) -> Result<Vec<u8>, HandlerError>;
@@ -144,6 +146,7 @@ impl Installed {
             source: C::SOURCE,
             sample: C::SAMPLE,
             phase: <C::Answer as Answer<C::Request>>::PHASE,
+            rules: <C::Answer as Answer<C::Request>>::RULES,
         };
         Self {
             descriptor,
@@ -186,21 +189,20 @@ impl Work {
         guarded(|| self.0.to_json()).flatten()
     }
 
+    /// What a batch consists of; nothing for any other event, and when the plug-in panics.
+    pub fn items(&self) -> Vec<Item> {
+        guarded(|| self.0.items()).unwrap_or_default()
+    }
+
     /// The ack that lets the action happen, as bytes on the wire; the plain one when the plug-in panics.
     pub fn allow(&self) -> Vec<u8> {
         guarded(|| self.0.allow()).unwrap_or_else(|| Ack::OK.to_vec())
     }
 
-    /// The ack that stops the action, as far as the command can, as bytes on the wire; when the plug-in panics, the
-    /// plain one with error code 1.
+    /// The ack that stops the action, as far as the command can, as bytes on the wire; the plain one when the plug-in
+    /// panics.
     pub fn refuse(&self) -> Vec<u8> {
-        guarded(|| self.0.refuse()).unwrap_or_else(|| {
-            let refused = Ack {
-                error_code: 1,
-                ..Ack::ok()
-            };
-            to_bytes(&refused)
-        })
+        guarded(|| self.0.refuse()).unwrap_or_else(|| Ack::REFUSED.to_vec())
     }
 
     /// Runs the handler; the result is the ack as bytes on the wire.
@@ -251,6 +253,10 @@ impl<C: Callback> ErasedWork for TypedWork<C> {
         self.request.to_json()
     }
 
+    fn items(&self) -> Vec<Item> {
+        C::items(&self.request)
+    }
+
     fn allow(&self) -> Vec<u8> {
         encode::<C>(C::Answer::allow(&self.request))
     }
@@ -266,11 +272,8 @@ impl<C: Callback> ErasedWork for TypedWork<C> {
 }
 
 fn encode<C: Callback>(answer: C::Answer) -> Vec<u8> {
-    to_bytes(&answer.into_ack())
-}
-
-fn to_bytes(ack: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(ack).expect("an ack has string keys and no failing serializer")
+    serde_json::to_vec(&answer.into_ack())
+        .expect("an ack has string keys and no failing serializer")
 }
 
 /// Runs code of a plug-in on a thread that must go on; `None` when it panics.
