@@ -1,0 +1,17 @@
+//! Key and value attached to a message.
+
+use poem_openapi::Object;
+use serde::Deserialize;
+
+/// A key and a value that were attached to a message.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Object)]
+#[serde(rename_all = "PascalCase")]
+#[oai(rename_all = "PascalCase")]
+pub struct MessageExtension {
+    /// Its name.
+    pub key: String,
+    /// Its value; empty where it was deleted.
+    pub value: String,
+    /// Grows with each change of this key.
+    pub seq: i64,
+}

@@ -1,0 +1,21 @@
+//! Shapes that several of Chat's commands share, so that plug-ins don't write them twice: parts of requests, and the
+//! verdicts that before-commands answer with.
+//!
+//! Not here: what one command alone has, which stands with its plug-in, and the rules of acks (`gateway_core::AckRules`).
+//! Start at [`MessageElement`] for requests and at [`MessageVerdict`] for verdicts.
+
+mod extension;
+mod member;
+mod message;
+mod relay;
+mod verdict;
+
+pub use extension::MessageExtension;
+pub use member::Member;
+pub use message::{ImageVersion, MessageContent, MessageElement};
+pub use relay::RelayedMessage;
+pub use verdict::{
+    ActionVerdict, CodeError, FriendAck, FriendCode, FriendResult, FriendVerdict, FriendVerdicts,
+    GroupCode, GroupVerdict, InviteAck, InviteVerdict, MessageAck, MessageCode, MessageVerdict,
+    Rewrite, RewriteError, SubscribeAck, SubscribeVerdict, Targets,
+};

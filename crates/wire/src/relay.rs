@@ -1,0 +1,33 @@
+//! A message inside of a bundle of forwarded ones.
+
+use poem_openapi::Object;
+use serde::{Deserialize, Serialize};
+
+use crate::MessageElement;
+
+/// A forwarded message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[serde(rename_all = "PascalCase")]
+#[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
+pub struct RelayedMessage {
+    /// Who sent it first.
+    #[serde(rename = "From_Account")]
+    #[oai(rename = "From_Account")]
+    pub sender: String,
+    /// To whom, in a one-to-one conversation.
+    #[serde(rename = "To_Account", skip_serializing_if = "Option::is_none")]
+    #[oai(rename = "To_Account")]
+    pub recipient: Option<String>,
+    /// In which group.
+    #[serde(rename = "GroupId", skip_serializing_if = "Option::is_none")]
+    #[oai(rename = "GroupId")]
+    pub group: Option<String>,
+    /// Its place in the conversation.
+    pub msg_seq: i64,
+    /// A random number, to tell it from others.
+    pub msg_random: i64,
+    /// When it was sent, in seconds since the Unix epoch.
+    pub msg_time_stamp: i64,
+    /// Its elements.
+    pub msg_body: Vec<MessageElement>,
+}
