@@ -1,0 +1,117 @@
+//! `Group.CallbackAfterNewMemberJoin`: members joined a group.
+
+use async_trait::async_trait;
+use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_wire::Member;
+use poem_openapi::Object;
+use serde::Deserialize;
+
+/// Takes note of new members.
+#[derive(Debug)]
+pub struct GroupMemberJoin;
+
+/// The members that joined.
+#[derive(Debug, Deserialize, Object)]
+#[serde(rename_all = "PascalCase")]
+#[oai(rename_all = "PascalCase")]
+pub struct GroupMemberJoinRequest {
+    /// Always `Group.CallbackAfterNewMemberJoin`; absent from some senders.
+    #[serde(default)]
+    #[oai(default)]
+    pub callback_command: String,
+    /// Which group they joined.
+    #[serde(rename = "GroupId")]
+    #[oai(rename = "GroupId")]
+    pub group: String,
+    /// `Private` (also `Work`), `Public`, `ChatRoom` (also `Meeting`), `AVChatRoom`, `Community` or `Live`.
+    #[serde(rename = "Type")]
+    #[oai(rename = "Type")]
+    pub group_type: String,
+    /// `Apply` when they asked to join, `Invited` when they were invited.
+    pub join_type: String,
+    /// Whose action it was.
+    #[serde(rename = "Operator_Account")]
+    #[oai(rename = "Operator_Account")]
+    pub operator: String,
+    /// Who joined.
+    #[serde(rename = "NewMemberList")]
+    #[oai(rename = "NewMemberList")]
+    pub members: Vec<Member>,
+    /// When it happened, in milliseconds since the Unix epoch.
+    pub event_time: i64,
+}
+
+#[async_trait]
+impl Callback for GroupMemberJoin {
+    const COMMAND: &'static str = "Group.CallbackAfterNewMemberJoin";
+    const FEATURE: &'static str = "Group members";
+    const SUMMARY: &'static str = "Members joined a group";
+    const SOURCE: &'static str = "https://www.tencentcloud.com/document/product/1047/34372";
+    const SAMPLE: &'static str = include_str!("../samples/group_member_join.json");
+
+    type Request = GroupMemberJoinRequest;
+    type Answer = Noted;
+
+    fn subjects(request: &GroupMemberJoinRequest) -> Subjects {
+        let members = request.members.iter();
+        Subjects::default()
+            .account(&request.operator)
+            .accounts(members.map(|member| member.account.as_str()))
+            .group(&request.group)
+    }
+
+    fn time(request: &GroupMemberJoinRequest) -> Option<EventTime> {
+        EventTime::from_unix(request.event_time)
+    }
+
+    async fn handle(
+        &self,
+        _cx: &Context,
+        _request: GroupMemberJoinRequest,
+    ) -> Result<Noted, HandlerError> {
+        Ok(Noted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::decode;
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+
+    use super::*;
+
+    #[test]
+    fn the_sample_is_what_the_types_say() {
+        check_sample::<GroupMemberJoin>();
+    }
+
+    #[test]
+    fn bears_what_the_types_do_not_say() {
+        check_tolerance::<GroupMemberJoin>();
+    }
+
+    #[test]
+    fn is_found_by_operator_and_new_members() {
+        let subjects = Subjects::default()
+            .accounts(["alice", "bob", "carol"])
+            .group("@TGS#2J4SZEAEL");
+        check_subjects::<GroupMemberJoin>(subjects);
+    }
+
+    #[test]
+    fn a_body_without_event_time_is_read() {
+        let body = r#"{
+            "CallbackCommand": "Group.CallbackAfterNewMemberJoin",
+            "GroupId": "lobby",
+            "Type": "Public",
+            "JoinType": "Invited",
+            "Operator_Account": "alice",
+            "NewMemberList": [{ "Member_Account": "bob" }]
+        }"#;
+        let request = decode::<GroupMemberJoinRequest>(body.as_bytes())
+            .value
+            .unwrap();
+        assert_eq!(request.members.len(), 1);
+        assert_eq!(GroupMemberJoin::time(&request), None);
+    }
+}
