@@ -1,0 +1,111 @@
+//! `OfficialAccount.CallbackBeforeSendMsg`: an official account is about to send a message.
+
+use async_trait::async_trait;
+use gateway_core::{Callback, Context, EventTime, HandlerError, Subjects};
+use gateway_wire::{MessageElement, MessageVerdict};
+use poem_openapi::Object;
+use serde::Deserialize;
+
+/// Decides what becomes of a message of an official account.
+#[derive(Debug)]
+pub struct BeforeOfficialMessageSend;
+
+/// The message that an official account would send.
+#[derive(Debug, Deserialize, Object)]
+#[serde(rename_all = "PascalCase")]
+#[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
+pub struct BeforeOfficialMessageSendRequest {
+    /// Always `OfficialAccount.CallbackBeforeSendMsg`; absent from some senders.
+    #[serde(default)]
+    #[oai(default)]
+    pub callback_command: String,
+    /// Who sends it, e.g. `@TOA#_2J4SZEAEL`.
+    #[serde(rename = "Official_Account")]
+    #[oai(rename = "Official_Account")]
+    pub official_account: String,
+    /// 1 when only subscribers who are online get it, else 0.
+    #[serde(rename = "OnlineOnlyFlag")]
+    #[oai(rename = "OnlineOnlyFlag")]
+    pub online_only: i64,
+    /// What it says.
+    #[serde(rename = "MsgBody")]
+    #[oai(rename = "MsgBody")]
+    pub elements: Vec<MessageElement>,
+    /// Data of the app's own that goes along with it.
+    pub cloud_custom_data: Option<String>,
+    /// When it was to be sent, in milliseconds since the Unix epoch.
+    pub event_time: i64,
+}
+
+/// What becomes of the message. Chat honours 0, with which it may be rewritten; 1, which the sender gets as 10016; 2,
+/// which drops it silently; and the codes 120001 to 130000, which the sender gets as they are, with their text.
+pub type BeforeOfficialMessageSendVerdict = MessageVerdict<120_001, 130_000>;
+
+#[async_trait]
+impl Callback for BeforeOfficialMessageSend {
+    const COMMAND: &'static str = "OfficialAccount.CallbackBeforeSendMsg";
+    const FEATURE: &'static str = "Official accounts";
+    const SUMMARY: &'static str = "An official account is about to send a message";
+    const SOURCE: &'static str = "https://www.tencentcloud.com/document/product/1047/60803";
+    const SAMPLE: &'static str = include_str!("../samples/before_official_message_send.json");
+
+    type Request = BeforeOfficialMessageSendRequest;
+    type Answer = BeforeOfficialMessageSendVerdict;
+
+    fn subjects(request: &BeforeOfficialMessageSendRequest) -> Subjects {
+        Subjects::default().account(&request.official_account)
+    }
+
+    fn time(request: &BeforeOfficialMessageSendRequest) -> Option<EventTime> {
+        EventTime::from_unix(request.event_time)
+    }
+
+    async fn handle(
+        &self,
+        _cx: &Context,
+        _request: BeforeOfficialMessageSendRequest,
+    ) -> Result<BeforeOfficialMessageSendVerdict, HandlerError> {
+        Ok(BeforeOfficialMessageSendVerdict::Allow)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::decode;
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+
+    use super::*;
+
+    #[test]
+    fn the_sample_is_what_the_types_say() {
+        check_sample::<BeforeOfficialMessageSend>();
+    }
+
+    #[test]
+    fn bears_what_the_types_do_not_say() {
+        check_tolerance::<BeforeOfficialMessageSend>();
+    }
+
+    #[test]
+    fn is_found_by_the_official_account() {
+        check_subjects::<BeforeOfficialMessageSend>(
+            Subjects::default().accounts(["@TOA#_2J4SZEAEL"]),
+        );
+    }
+
+    #[test]
+    fn custom_data_may_be_absent() {
+        let body = r#"{
+            "CallbackCommand": "OfficialAccount.CallbackBeforeSendMsg",
+            "Official_Account": "@TOA#_2J4SZEAEL",
+            "OnlineOnlyFlag": 0,
+            "MsgBody": [{ "MsgType": "TIMTextElem", "MsgContent": { "Text": "red packet" } }],
+            "EventTime": 1670574414123
+        }"#;
+        let decoded = decode::<BeforeOfficialMessageSendRequest>(body.as_bytes());
+        assert_eq!(decoded.drift, []);
+        let request = decoded.value.unwrap();
+        assert_eq!(request.cloud_custom_data, None);
+        assert_eq!(request.elements, [MessageElement::text("red packet")]);
+    }
+}

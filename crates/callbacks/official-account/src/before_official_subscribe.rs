@@ -1,0 +1,96 @@
+//! `OfficialAccount.CallbackBeforeAddSubscriber`: accounts are about to subscribe to an official account.
+
+use async_trait::async_trait;
+use gateway_core::{Callback, Context, EventTime, HandlerError, Subjects};
+use gateway_wire::SubscribeVerdict;
+use poem_openapi::Object;
+use serde::Deserialize;
+
+use crate::subscriber::{OfficialSubscriber, accounts};
+
+/// Decides who subscribes to an official account.
+#[derive(Debug)]
+pub struct BeforeOfficialSubscribe;
+
+/// The subscriptions that somebody asks for.
+#[derive(Debug, Deserialize, Object)]
+#[serde(rename_all = "PascalCase")]
+#[oai(rename_all = "PascalCase")]
+pub struct BeforeOfficialSubscribeRequest {
+    /// Always `OfficialAccount.CallbackBeforeAddSubscriber`; absent from some senders.
+    #[serde(default)]
+    #[oai(default)]
+    pub callback_command: String,
+    /// To whom they subscribe, e.g. `@TOA#_2J4SZEAEL`.
+    #[serde(rename = "Official_Account")]
+    #[oai(rename = "Official_Account")]
+    pub official_account: String,
+    /// Who asks for it.
+    #[serde(rename = "Operator_Account")]
+    #[oai(rename = "Operator_Account")]
+    pub operator: String,
+    /// One for each account that would subscribe.
+    #[serde(rename = "SubscribeAccountList")]
+    #[oai(rename = "SubscribeAccountList")]
+    pub subscribers: Vec<OfficialSubscriber>,
+    /// When it was asked for, in milliseconds since the Unix epoch.
+    pub event_time: i64,
+}
+
+#[async_trait]
+impl Callback for BeforeOfficialSubscribe {
+    const COMMAND: &'static str = "OfficialAccount.CallbackBeforeAddSubscriber";
+    const FEATURE: &'static str = "Official accounts";
+    const SUMMARY: &'static str = "Accounts are about to subscribe to an official account";
+    const SOURCE: &'static str = "https://www.tencentcloud.com/document/product/1047/60799";
+    const SAMPLE: &'static str = include_str!("../samples/before_official_subscribe.json");
+
+    type Request = BeforeOfficialSubscribeRequest;
+    type Answer = SubscribeVerdict;
+
+    fn subjects(request: &BeforeOfficialSubscribeRequest) -> Subjects {
+        Subjects::default()
+            .account(&request.operator)
+            .accounts(accounts(&request.subscribers))
+            .account(&request.official_account)
+    }
+
+    fn time(request: &BeforeOfficialSubscribeRequest) -> Option<EventTime> {
+        EventTime::from_unix(request.event_time)
+    }
+
+    async fn handle(
+        &self,
+        _cx: &Context,
+        _request: BeforeOfficialSubscribeRequest,
+    ) -> Result<SubscribeVerdict, HandlerError> {
+        Ok(SubscribeVerdict::Allow)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+
+    use super::*;
+
+    #[test]
+    fn the_sample_is_what_the_types_say() {
+        check_sample::<BeforeOfficialSubscribe>();
+    }
+
+    #[test]
+    fn bears_what_the_types_do_not_say() {
+        check_tolerance::<BeforeOfficialSubscribe>();
+    }
+
+    #[test]
+    fn is_found_by_operator_subscribers_and_official_account() {
+        check_subjects::<BeforeOfficialSubscribe>(Subjects::default().accounts([
+            "carol",
+            "alice",
+            "bob",
+            "@TOA#_2J4SZEAEL",
+        ]));
+    }
+}
