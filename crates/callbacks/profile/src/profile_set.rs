@@ -1,0 +1,114 @@
+//! `Profile.CallbackPortraitSet`: a profile was changed.
+
+use async_trait::async_trait;
+use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use poem_openapi::Object;
+use serde::Deserialize;
+
+/// Takes note of changed profiles.
+#[derive(Debug)]
+pub struct ProfileSet;
+
+/// The changed items of a profile.
+#[derive(Debug, Deserialize, Object)]
+#[serde(rename_all = "PascalCase")]
+#[oai(rename_all = "PascalCase")]
+pub struct ProfileSetRequest {
+    /// Always `Profile.CallbackPortraitSet`; absent from some senders.
+    #[serde(default)]
+    #[oai(default)]
+    pub callback_command: String,
+    /// Who changed them.
+    #[serde(rename = "Operator_Account")]
+    #[oai(rename = "Operator_Account")]
+    pub operator: String,
+    /// Whose profile it is.
+    #[serde(rename = "From_Account")]
+    #[oai(rename = "From_Account")]
+    pub owner: String,
+    /// In milliseconds since the Unix epoch.
+    pub event_time: i64,
+    /// One for each item that changed.
+    #[serde(rename = "ProfileItem")]
+    #[oai(rename = "ProfileItem")]
+    pub profile_items: Vec<ProfileItem>,
+}
+
+/// An item of a profile.
+#[derive(Debug, Deserialize, Object)]
+#[serde(rename_all = "PascalCase")]
+#[oai(rename_all = "PascalCase")]
+pub struct ProfileItem {
+    /// Its name, e.g. `Tag_Profile_IM_Nick` or `Tag_Profile_Custom_…`.
+    pub tag: String,
+    /// Its new value; Chat sends numbers for some tags, which read as their digits.
+    pub value: String,
+}
+
+#[async_trait]
+impl Callback for ProfileSet {
+    const COMMAND: &'static str = "Profile.CallbackPortraitSet";
+    const FEATURE: &'static str = "Profile";
+    const SUMMARY: &'static str = "A profile was changed";
+    const SOURCE: &'static str = "https://www.tencentcloud.com/document/product/1047/48733";
+    const SAMPLE: &'static str = include_str!("../samples/profile_set.json");
+
+    type Request = ProfileSetRequest;
+    type Answer = Noted;
+
+    fn subjects(request: &ProfileSetRequest) -> Subjects {
+        Subjects::default()
+            .account(&request.operator)
+            .account(&request.owner)
+    }
+
+    fn time(request: &ProfileSetRequest) -> Option<EventTime> {
+        EventTime::from_unix(request.event_time)
+    }
+
+    async fn handle(
+        &self,
+        _cx: &Context,
+        _request: ProfileSetRequest,
+    ) -> Result<Noted, HandlerError> {
+        Ok(Noted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::decode;
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+
+    use super::*;
+
+    #[test]
+    fn the_sample_is_what_the_types_say() {
+        check_sample::<ProfileSet>();
+    }
+
+    #[test]
+    fn bears_what_the_types_do_not_say() {
+        check_tolerance::<ProfileSet>();
+    }
+
+    #[test]
+    fn is_found_by_the_owner() {
+        check_subjects::<ProfileSet>(Subjects::default().account("alice"));
+    }
+
+    #[test]
+    fn a_number_is_read_as_its_digits() {
+        let body = br#"{
+            "Operator_Account": "bob",
+            "From_Account": "alice",
+            "EventTime": 1656921052497,
+            "ProfileItem": [{ "Tag": "Tag_Profile_Custom_Data", "Value": 4294967295 }]
+        }"#;
+        let request = decode::<ProfileSetRequest>(body).value.unwrap();
+        assert_eq!(ProfileSet::subjects(&request).accounts, ["bob", "alice"]);
+        let values = request.profile_items.into_iter();
+        let values: Vec<String> = values.map(|item| item.value).collect();
+        assert_eq!(values, ["4294967295"]);
+    }
+}
