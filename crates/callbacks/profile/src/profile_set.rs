@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// Takes note of changed profiles.
 #[derive(Debug)]
@@ -41,8 +42,8 @@ pub struct ProfileSetRequest {
 pub struct ProfileItem {
     /// Its name, e.g. `Tag_Profile_IM_Nick` or `Tag_Profile_Custom_…`.
     pub tag: String,
-    /// Its new value; Chat sends numbers for some tags, which read as their digits.
-    pub value: String,
+    /// Its new value: a number or a text, depending on the tag.
+    pub value: Value,
 }
 
 #[async_trait]
@@ -79,6 +80,7 @@ impl Callback for ProfileSet {
 mod tests {
     use gateway_core::decode;
     use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use serde_json::json;
 
     use super::*;
 
@@ -98,17 +100,20 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_read_as_its_digits() {
+    fn a_value_is_a_text_or_a_number() {
         let body = br#"{
             "Operator_Account": "bob",
             "From_Account": "alice",
             "EventTime": 1656921052497,
-            "ProfileItem": [{ "Tag": "Tag_Profile_Custom_Data", "Value": 4294967295 }]
+            "ProfileItem": [
+                { "Tag": "Tag_Profile_IM_Level", "Value": 4294967295 },
+                { "Tag": "Tag_Profile_IM_Nick", "Value": "Al" }
+            ]
         }"#;
-        let request = decode::<ProfileSetRequest>(body).value.unwrap();
-        assert_eq!(ProfileSet::subjects(&request).accounts, ["bob", "alice"]);
-        let values = request.profile_items.into_iter();
-        let values: Vec<String> = values.map(|item| item.value).collect();
-        assert_eq!(values, ["4294967295"]);
+        let decoded = decode::<ProfileSetRequest>(body);
+        assert_eq!(decoded.drift, []);
+        let items = decoded.value.unwrap().profile_items.into_iter();
+        let values: Vec<Value> = items.map(|item| item.value).collect();
+        assert_eq!(values, [json!(4_294_967_295_u32), json!("Al")]);
     }
 }
