@@ -16,7 +16,7 @@ use std::{
 
 use async_trait::async_trait;
 use gateway_core::{
-    Ack, Answer, Callback, Context, EventTime, HandlerError, Noted, Phase, Subjects,
+    Ack, AckRules, Answer, Callback, Context, EventTime, HandlerError, Noted, Phase, Subjects,
 };
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -280,6 +280,7 @@ impl Callback for Ask {
 
 impl Answer<FaultyRequest> for Verdict {
     const PHASE: Phase = Phase::Before;
+    const RULES: AckRules = AckRules::NOTHING;
     type Ack = Ack;
 
     fn allow(_request: &FaultyRequest) -> Self {

@@ -65,27 +65,29 @@ fn an_empty_list_makes_a_document_too() {
 
 #[test]
 fn every_command_can_be_executed_and_the_callback_cannot() {
-    struct Commands(Vec<&'static str>);
-    impl gateway_core::Visitor for Commands {
-        fn visit<C: gateway_core::Callback>(&mut self) {
-            self.0.push(C::COMMAND);
+    fn descriptors<L: List>(callbacks: &Callbacks<L>) -> Vec<(&'static str, &'static str)> {
+        struct Descriptors(Vec<(&'static str, &'static str)>);
+        impl gateway_core::Visitor for Descriptors {
+            fn visit<C: gateway_core::Callback>(&mut self) {
+                self.0.push((C::COMMAND, C::SAMPLE));
+            }
         }
-    }
-    fn commands<L: List>(_callbacks: &Callbacks<L>) -> Vec<&'static str> {
-        let mut commands = Commands(Vec::new());
-        L::visit(&mut commands);
-        commands.0
+        let _of_this_type = callbacks;
+        let mut descriptors = Descriptors(Vec::new());
+        L::visit(&mut descriptors);
+        descriptors.0
     }
     let document: Value = serde_json::from_str(&generated()).unwrap();
     let callback = &document["paths"][CALLBACK_PATH]["post"];
     assert_eq!(callback["x-executable"], false);
-    for command in commands(&installed()) {
+    for (command, sample) in descriptors(&installed()) {
         let operation = &document["paths"][format!("/v1/simulate/{command}")]["post"];
         let content = &operation["requestBody"]["content"]["application/json"];
         assert_eq!(operation["operationId"], command);
         assert_eq!(operation.get("x-executable"), None);
-        assert_eq!(content["example"]["CallbackCommand"], command);
+        let sample: Value = serde_json::from_str(sample).unwrap();
+        assert_eq!(content["example"], sample, "{command}");
         let examples = &callback["requestBody"]["content"]["application/json"]["examples"];
-        assert_eq!(examples[command]["value"], content["example"], "{command}");
+        assert_eq!(examples[command]["value"], sample, "{command}");
     }
 }

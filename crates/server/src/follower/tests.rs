@@ -64,7 +64,10 @@ impl Fixture {
     }
 
     fn progress(&mut self) -> &mut Progress {
-        self.follower.commands.first_mut().unwrap()
+        let mut commands = self.follower.commands.iter_mut();
+        commands
+            .find(|progress| progress.command() == COMMAND)
+            .unwrap()
     }
 
     fn remember(&mut self, outcome: Outcome) {

@@ -1,7 +1,9 @@
 //! What becomes of jobs whose callers give up.
 
 use async_trait::async_trait;
-use gateway_core::{Ack, Answer, Callback, Callbacks, EventTime, HandlerError, Proof, Subjects};
+use gateway_core::{
+    Ack, AckRules, Answer, Callback, Callbacks, EventTime, HandlerError, Proof, Subjects,
+};
 use poem_openapi::Object;
 use serde::Deserialize;
 use tokio::sync::mpsc;
@@ -23,6 +25,7 @@ struct Open;
 
 impl Answer<GateRequest> for Open {
     const PHASE: Phase = Phase::Before;
+    const RULES: AckRules = AckRules::NOTHING;
     type Ack = Ack;
 
     fn allow(_request: &GateRequest) -> Self {

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use gateway_core::{
-    Answer, App, Apps, Callback, Callbacks, Context, EventTime, HandlerError, Subjects, Token,
+    AckRules, Answer, App, Apps, Callback, Callbacks, Context, EventTime, HandlerError, Subjects,
+    Token,
 };
 use gateway_journal::Journal;
 use poem_openapi::Object;
@@ -35,6 +36,7 @@ struct Allowed;
 
 impl Answer<AskRequest> for Allowed {
     const PHASE: Phase = Phase::Before;
+    const RULES: AckRules = AckRules::NOTHING;
     type Ack = Ack;
 
     fn allow(_request: &AskRequest) -> Self {
