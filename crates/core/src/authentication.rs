@@ -151,6 +151,12 @@ impl Token {
             Err(TokenError)
         }
     }
+
+    /// Whether it is the same secret; in constant time for tokens of one length.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let (own, other) = (self.0.expose_secret(), other.0.expose_secret());
+        own.as_bytes().ct_eq(other.as_bytes()).into()
+    }
 }
 
 impl fmt::Debug for Token {

@@ -3,7 +3,7 @@
 //! `Callbacks::new().with(A).with(B)` is a `Callbacks<(((), A), B)>`; nobody writes that type. Not here: finding a
 //! plug-in by its command at run time ([`crate::Dispatcher`]).
 
-use crate::{Callback, Installed};
+use crate::{Callback, Descriptor, Installed};
 
 /// The plug-ins to install.
 #[derive(Debug, Default)]
@@ -41,6 +41,19 @@ impl<L: List> Callbacks<L> {
         Callbacks {
             list: (self.list, callback),
         }
+    }
+
+    /// The static facts of every plug-in, in the order of installation.
+    pub fn descriptors(&self) -> Vec<Descriptor> {
+        struct Descriptors(Vec<Descriptor>);
+        impl Visitor for Descriptors {
+            fn visit<C: Callback>(&mut self) {
+                self.0.push(Descriptor::of::<C>(self.0.len()));
+            }
+        }
+        let mut descriptors = Descriptors(Vec::new());
+        L::visit(&mut descriptors);
+        descriptors.0
     }
 
     pub(crate) fn install(self) -> Vec<Installed> {

@@ -134,11 +134,11 @@ impl Dispatcher {
     }
 }
 
-// === impl Installed ===
+// === impl Descriptor ===
 
-impl Installed {
-    pub(crate) fn new<C: Callback>(callback: C, index: usize) -> Self {
-        let descriptor = Descriptor {
+impl Descriptor {
+    pub(crate) fn of<C: Callback>(index: usize) -> Self {
+        Self {
             index,
             command: C::COMMAND,
             feature: C::FEATURE,
@@ -147,9 +147,16 @@ impl Installed {
             sample: C::SAMPLE,
             phase: <C::Answer as Answer<C::Request>>::PHASE,
             rules: <C::Answer as Answer<C::Request>>::RULES,
-        };
+        }
+    }
+}
+
+// === impl Installed ===
+
+impl Installed {
+    pub(crate) fn new<C: Callback>(callback: C, index: usize) -> Self {
         Self {
-            descriptor,
+            descriptor: Descriptor::of::<C>(index),
             erased: Arc::new(Typed(callback)),
         }
     }

@@ -25,7 +25,9 @@ pub use callbacks::{Callbacks, List, Visitor};
 pub use causes::Causes;
 pub use decode::{Decoded, Drift, command_drift, decode};
 pub use dispatcher::{Descriptor, Dispatcher, DuplicateCommand, Installed, Prepared, Work};
-pub use envelope::{Decider, Envelope, PolicyReason, Proof, Verdict};
+pub use envelope::{
+    Agreement, DecidedBy, Envelope, PolicyKind, PolicyReason, Proof, Shadow, Verdict,
+};
 pub use event_id::EventId;
 pub use handled::{Handled, Handler};
 pub use query::Query;

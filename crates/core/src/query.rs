@@ -74,6 +74,20 @@ impl<'a> Query<'a> {
         self.sdk_app_id.is_none() && self.command.is_none()
     }
 
+    /// The raw query without `Sign` and `RequestTime`, which for a minute are a credential; all else stays as it came.
+    /// `raw` is one that [`Query::parse`] has read.
+    pub fn without_credentials(raw: &str) -> String {
+        let is_credential = |pair: &&str| {
+            let name = pair.split('=').next().unwrap_or_default();
+            unescape(name).is_ok_and(|name| name == "Sign" || name == "RequestTime")
+        };
+        let others: Vec<&str> = raw
+            .split('&')
+            .filter(|pair| !pair.is_empty() && !is_credential(pair))
+            .collect();
+        others.join("&")
+    }
+
     fn slot(&mut self, name: &str) -> Option<&mut Option<Cow<'a, str>>> {
         match name {
             "CallbackCommand" => Some(&mut self.command),
@@ -197,6 +211,20 @@ mod tests {
         let query = Query::parse(&long).unwrap();
         assert_eq!(query.client_ip.unwrap().len(), VALUE_BYTES_MAX);
         assert_eq!(query.platform.as_deref(), Some("\u{fffd}\u{fffd}%zz"));
+    }
+
+    #[test]
+    fn credentials_are_left_out_however_they_are_spelled() {
+        for raw in [
+            "Sign=ab&SdkAppid=1&ClientIP=%3a%3A1&RequestTime=5",
+            "SdkAppid=1&&S%69gn=ab&ClientIP=%3a%3A1&%52equestTime=5",
+        ] {
+            assert_eq!(
+                Query::without_credentials(raw),
+                "SdkAppid=1&ClientIP=%3a%3A1"
+            );
+        }
+        assert_eq!(Query::without_credentials("Sign=a"), "");
     }
 
     #[test]

@@ -96,7 +96,9 @@ fn run<L: List>(
             };
             return Ok(serve(file.as_deref(), environment, callbacks, durability));
         }
-        Command::Config { action } => configuration::run(action, &loader, output)?,
+        Command::Config { action } => {
+            configuration::run(action, &loader, &callbacks.descriptors(), output)?
+        }
         Command::Commands => catalogue::run(&dispatcher(callbacks)?, output)?,
         Command::Trigger(options) => {
             trigger::run(&options, &dispatcher(callbacks)?, &loader, output)?

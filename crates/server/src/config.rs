@@ -3,7 +3,9 @@
 //! Layers: the embedded `config/default.toml`, then a file, then `GATEWAY_*`. Parts never read the environment. Start
 //! at [`load`]; `config/default.toml` is the manual.
 
+mod commands;
 mod layers;
+mod policy;
 mod problem;
 mod validate;
 
@@ -20,7 +22,9 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use commands::{CheckedCommand, CheckedCommands, CheckedDecider};
 pub use layers::load;
+pub use policy::PolicyConfig;
 pub use problem::{Problem, Problems};
 pub use validate::{Checked, check};
 
@@ -43,6 +47,12 @@ pub struct Config {
     /// The apps, by name.
     #[serde(default)]
     pub apps: BTreeMap<String, AppConfig>,
+    /// Services that decide before-callbacks, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deciders: BTreeMap<String, DeciderConfig>,
+    /// Who decides about a command, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub commands: BTreeMap<String, CommandConfig>,
 }
 
 /// `[callbacks]`.
@@ -112,6 +122,8 @@ pub struct TlsConfig {
 pub struct HandlersConfig {
     /// Handlers of one command that run at once.
     pub concurrency: usize,
+    /// Before-callbacks of one command that may wait for their handler.
+    pub queue: usize,
 }
 
 /// `[log]`.
@@ -172,7 +184,82 @@ pub struct AppConfig {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub sources: Vec<IpNet>,
+    /// What differs for this app from the commands of all apps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub commands: BTreeMap<String, CommandConfig>,
 }
+
+/// `[deciders.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeciderConfig {
+    /// Where it is asked; `http` or `https`, without a query.
+    pub url: String,
+    /// The token with which its requests are signed, as Chat would; without it they carry no `Sign`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+    /// The authority of its certificate, in the place of the public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
+    /// Whether it is asked about simulated callbacks, too.
+    #[serde(default)]
+    pub simulated: bool,
+    /// Requests under way at once; further callbacks get the policy's answer.
+    #[serde(default = "DeciderConfig::concurrency")]
+    pub concurrency: usize,
+    /// The longest answer.
+    #[serde(default = "DeciderConfig::answer_max")]
+    #[schemars(with = "String")]
+    pub answer_max: ByteSize,
+    /// So many failures in a row open its circuit breaker.
+    #[serde(default = "DeciderConfig::breaker_failures")]
+    pub breaker_failures: u32,
+    /// How long it is left alone then, before a probe.
+    #[serde(default = "DeciderConfig::breaker_pause", with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub breaker_pause: Duration,
+}
+
+/// `[commands."NAME"]`, and `[apps.NAME.commands."NAME"]` for what differs for one app.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandConfig {
+    /// Who decides: the name of a decider, or `plug-in`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decider: Option<String>,
+    /// A decider that is asked at the same time, without its answer being used; `none` for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<String>,
+    /// What is answered when nobody decides in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyConfig>,
+    /// Allows a command that has no plug-in: it is then asked about, as a before-command.
+    #[serde(default)]
+    pub untyped: bool,
+}
+
+// === impl DeciderConfig ===
+
+/// The defaults; `config/default.toml` names them.
+impl DeciderConfig {
+    const fn concurrency() -> usize {
+        1024
+    }
+
+    const fn answer_max() -> ByteSize {
+        ByteSize::kib(64)
+    }
+
+    const fn breaker_failures() -> u32 {
+        5
+    }
+
+    const fn breaker_pause() -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+// === impl Config ===
 
 impl Config {
     /// Whether neither listener can be reached from another machine.

@@ -19,7 +19,7 @@ use prometheus::IntGauge;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::error;
 
-use crate::{metrics::Metrics, throttle::Throttle};
+use crate::{config::HandlersConfig, metrics::Metrics, throttle::Throttle};
 
 use worker::Worker;
 
@@ -33,7 +33,7 @@ pub(crate) struct Handlers {
 #[derive(Debug)]
 pub(crate) struct Lane {
     command: &'static str,
-    concurrency: usize,
+    config: HandlersConfig,
     time_limit: Duration,
     threads: Mutex<Threads>,
     abandoned: IntGauge,
@@ -117,18 +117,18 @@ const ABANDONED_MAX: usize = 4;
 // === impl Handlers ===
 
 impl Handlers {
-    /// `concurrency` handlers of a command run at once; `deadline` is the time limit of before-commands.
+    /// `deadline` is the time limit of before-commands.
     pub(crate) fn new(
         dispatcher: &Dispatcher,
         metrics: &Metrics,
-        concurrency: usize,
+        config: &HandlersConfig,
         deadline: Duration,
     ) -> Self {
         let lanes = dispatcher.iter().map(|installed| {
             let descriptor = installed.descriptor();
             Lane {
                 command: descriptor.command,
-                concurrency,
+                config: config.clone(),
                 time_limit: match descriptor.phase {
                     Phase::Before => deadline.saturating_sub(BEFORE_MARGIN.min(deadline * 3 / 4)),
                     Phase::After => AFTER_TIME_LIMIT,
@@ -223,7 +223,7 @@ impl Lane {
             if threads.abandoned.len() >= ABANDONED_MAX {
                 return None;
             }
-            match Worker::start(self.command, self.concurrency, self.time_limit) {
+            match Worker::start(self.command, &self.config, self.time_limit) {
                 Ok(worker) => threads.current = Some(worker),
                 Err(error) => {
                     if let Some(held_back) = self.throttle.pass(Instant::now()) {

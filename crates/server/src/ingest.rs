@@ -9,6 +9,7 @@ mod body;
 mod live;
 mod pending;
 mod repeats;
+mod shadow;
 mod simulate;
 mod tally;
 mod verdict;
@@ -25,6 +26,7 @@ use gateway_journal::{AppendError, Appender};
 use poem::{Endpoint, Request, Response, http::Method};
 
 use crate::{
+    deciding::Ruling,
     handlers::Handlers,
     listener::Arrival,
     metrics::{AppMetrics, Metrics, Outcome},
@@ -34,7 +36,7 @@ pub(crate) use live::Live;
 pub(crate) use simulate::SimulateError;
 
 use answer::{acked, healthy, probed, refused};
-use body::{InFlight, UnreadBody};
+use body::{InFlight, Reserved, UnreadBody};
 use pending::PendingAppend;
 use repeats::{Fingerprint, Repeats, Turn};
 use tally::Tally;
@@ -63,14 +65,14 @@ pub(crate) struct Shared {
     pub body_max: usize,
     /// From a request's first byte to its answer.
     pub deadline: Duration,
-    in_flight: InFlight,
+    in_flight: Arc<InFlight>,
     repeats: Repeats,
 }
 
 /// What a request's head tells.
-enum Admission {
+enum Admission<'a> {
     /// The body is to be read.
-    Callback(Admitted),
+    Callback(Admitted<'a>),
     /// A console's check of the URL.
     Probe,
     /// A check of the process.
@@ -78,8 +80,13 @@ enum Admission {
 }
 
 /// A genuine callback whose body has not been read.
-struct Admitted {
+struct Admitted<'a> {
     envelope: Box<Envelope>,
+    installed: Option<&'a Installed>,
+    /// Who decides; `None` for an after-callback.
+    ruling: Option<Arc<Ruling>>,
+    /// The query without its signature, where somebody beside us is asked.
+    query: Option<String>,
     app: Arc<AppMetrics>,
     first_byte: Instant,
 }
@@ -89,6 +96,10 @@ struct Received<'a> {
     envelope: Box<Envelope>,
     body: Bytes,
     installed: Option<&'a Installed>,
+    ruling: Option<Arc<Ruling>>,
+    query: Option<String>,
+    /// What it takes of the memory for bodies; kept until it is answered.
+    reserved: Reserved,
     tally: Tally<'a>,
 }
 
@@ -120,7 +131,7 @@ impl Shared {
             path: config.path.clone(),
             body_max: bytes(config.body_max),
             deadline: config.deadline,
-            in_flight: InFlight::new(bytes(config.bodies_max)),
+            in_flight: InFlight::new(config.connections_max, bytes(config.bodies_max)),
             repeats: Repeats::default(),
         }
     }
@@ -135,24 +146,33 @@ impl Ingest {
     }
 
     /// Reads the body and answers.
-    async fn receive(&self, admitted: Admitted, body: UnreadBody) -> Result<Response, Refusal> {
+    async fn receive(&self, admitted: Admitted<'_>, body: UnreadBody) -> Result<Response, Refusal> {
         let shared = &*self.shared;
         let Admitted {
             envelope,
+            installed,
+            ruling,
+            query,
             app,
             first_byte,
         } = admitted;
+        let phase = match ruling {
+            Some(_) => Phase::Before,
+            None => Phase::After,
+        };
         let deadline = first_byte + shared.deadline;
-        let (body, _reserved) = shared
+        let (body, reserved) = shared
             .in_flight
-            .read(body, shared.body_max, deadline)
+            .read(phase, body, shared.body_max, deadline)
             .await?;
-        let installed = shared.dispatcher.get(&envelope.command);
         let received = Received {
-            tally: Tally::new(&shared.metrics, app, installed, first_byte),
+            tally: Tally::new(&shared.metrics, app, installed, phase, first_byte),
             installed,
             envelope,
             body,
+            ruling,
+            query,
+            reserved,
         };
         match self.answer(received).await? {
             Ending::Ack(ack, event) => Ok(acked(ack, event)),
@@ -161,7 +181,7 @@ impl Ingest {
     }
 
     /// Decides by the head alone whether the body is read.
-    fn admit(&self, request: &Request) -> Result<Admission, Refusal> {
+    fn admit(&self, request: &Request) -> Result<Admission<'_>, Refusal> {
         match request.uri().path() {
             path if path == self.shared.path => {}
             "/healthz" => return Ok(Admission::Health),
@@ -172,7 +192,8 @@ impl Ingest {
             Method::POST => {}
             _ => return Err(Refusal::Method),
         }
-        let query = Query::parse(request.uri().query().unwrap_or_default())?;
+        let raw_query = request.uri().query().unwrap_or_default();
+        let query = Query::parse(raw_query)?;
         if query.is_probe() {
             return Ok(Admission::Probe);
         }
@@ -186,6 +207,8 @@ impl Ingest {
             .as_deref()
             .filter(|command| !command.is_empty())
             .ok_or(Refusal::MalformedQuery)?;
+        let ruling = live.rulings.of(genuine.app.sdk_app_id, command).cloned();
+        let is_passed_on = ruling.as_ref().is_some_and(|ruling| ruling.asks_deciders());
         let owned = |value: &Option<Cow<'_, str>>| value.as_deref().map(str::to_owned);
         Ok(Admission::Callback(Admitted {
             envelope: Box::new(Envelope {
@@ -204,6 +227,9 @@ impl Ingest {
                 simulated: matches!(arrival.peer, Peer::Simulated),
                 verdict: None,
             }),
+            installed: self.shared.dispatcher.get(command),
+            ruling,
+            query: is_passed_on.then(|| Query::without_credentials(raw_query)),
             app: live.metrics(genuine.app.sdk_app_id),
             first_byte: arrival.first_byte,
         }))
@@ -233,15 +259,15 @@ impl Ingest {
         received: Received<'_>,
         first: Option<repeats::First>,
     ) -> Result<Ending, Refusal> {
-        match received.installed {
-            Some(installed) if installed.descriptor().phase == Phase::Before => {
-                let ack = Box::pin(self.judge(received, installed)).await;
+        match received.ruling.clone() {
+            Some(ruling) => {
+                let ack = Box::pin(self.judge(received, &ruling)).await;
                 if let Some(first) = first {
                     first.answered(ack.clone());
                 }
                 Ok(Ending::Ack(ack, None))
             }
-            _ => self.note(received, first).await,
+            None => self.note(received, first).await,
         }
     }
 
@@ -254,6 +280,8 @@ impl Ingest {
         let Received {
             envelope,
             body,
+            // The body is in memory until it is synced.
+            reserved: _reserved,
             tally,
             ..
         } = received;

@@ -7,6 +7,7 @@ pub mod callbacks;
 pub mod cli;
 mod clock;
 pub mod config;
+mod deciding;
 mod follower;
 mod handlers;
 mod ingest;

@@ -4,12 +4,13 @@
 //! `other`. Names and labels are an interface: dashboards and alerts are made of them.
 
 mod callbacks;
+mod deciders;
 mod handlers;
 mod registration;
 
 use std::{sync::Arc, time::Duration};
 
-use gateway_core::{Dispatcher, Phase, Refusal};
+use gateway_core::{Dispatcher, Phase, PolicyReason, Refusal};
 use gateway_journal::{Observer, Usage};
 use prometheus::{
     Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
@@ -17,6 +18,8 @@ use prometheus::{
 
 use callbacks::CallbackMetrics;
 pub(crate) use callbacks::{AppMetrics, Outcome};
+pub(crate) use deciders::DeciderMetrics;
+use deciders::{DecidersMetrics, PolicyMetrics};
 pub(crate) use handlers::{HandlerMetrics, ProgressMetrics};
 use registration::Registration;
 
@@ -25,6 +28,8 @@ use registration::Registration;
 pub(crate) struct Metrics {
     registry: Registry,
     callbacks: CallbackMetrics,
+    policies: PolicyMetrics,
+    deciders: DecidersMetrics,
     rejected: Vec<IntCounter>,
     handlers: Vec<HandlerMetrics>,
     /// At the plug-ins' places; `None` for before-commands.
@@ -55,6 +60,9 @@ struct JournalMetrics {
     state_bytes: IntGauge,
     writable: IntGauge,
 }
+
+/// The label of commands that are not installed.
+const OTHER: &str = "other";
 
 /// Edges in seconds: from a quick sync to one that makes callbacks late.
 const COMMIT_SECONDS: [f64; 12] = [
@@ -98,6 +106,8 @@ impl Metrics {
         }
         Self {
             callbacks: CallbackMetrics::new(&registration, dispatcher),
+            policies: PolicyMetrics::new(&registration, dispatcher),
+            deciders: DecidersMetrics::new(&registration),
             rejected: Refusal::ALL
                 .iter()
                 .map(|refusal| rejected.with_label_values(&[refusal.reason()]))
@@ -127,6 +137,17 @@ impl Metrics {
     /// The counters of one app, created with 0; the same for the same name.
     pub(crate) fn app(&self, name: &str) -> Arc<AppMetrics> {
         self.callbacks.app(name)
+    }
+
+    /// The counters of one decider, created with 0; the same for the same name.
+    pub(crate) fn decider(&self, name: &str) -> DeciderMetrics {
+        self.deciders.decider(name)
+    }
+
+    /// Counts a before-callback that the policy answered; `index` is the plug-in's, `None` for a command that is not
+    /// installed.
+    pub(crate) fn policy(&self, index: Option<usize>, reason: PolicyReason) {
+        self.policies.count(index, reason);
     }
 
     /// Counts a refused request.
@@ -299,7 +320,8 @@ mod tests {
         let refused = text
             .lines()
             .filter(|line| line.contains("outcome=\"refused\""));
-        let mut commands = refused.map(|line| line.contains("Before") || line.contains("Prev"));
+        let before = ["Before", "Prev", "command=\"other\""];
+        let mut commands = refused.map(|line| before.iter().any(|part| line.contains(part)));
         assert!(commands.clone().count() > 0 && commands.all(|is_before| is_before));
     }
 

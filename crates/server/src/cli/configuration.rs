@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use gateway_core::Descriptor;
 use serde_json::json;
 
 use super::{
@@ -41,10 +42,11 @@ impl Loader {
 pub(super) fn run(
     action: ConfigAction,
     loader: &Loader,
+    descriptors: &[Descriptor],
     output: &mut Output<'_>,
 ) -> Result<Ending, Failure> {
     match action {
-        ConfigAction::Check => check(loader, output)?,
+        ConfigAction::Check => check(loader, descriptors, output)?,
         ConfigAction::Show => show(&loader.load()?, output)?,
         ConfigAction::Schema => {
             let schema = schemars::schema_for!(Config);
@@ -59,8 +61,13 @@ pub(super) fn run(
     Ok(Ending::Done)
 }
 
-fn check(loader: &Loader, output: &mut Output<'_>) -> Result<(), Failure> {
-    let checked = loader.merged().and_then(config::check);
+fn check(
+    loader: &Loader,
+    descriptors: &[Descriptor],
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let merged = loader.merged();
+    let checked = merged.and_then(|config| config::check(config, descriptors));
     if output.wants_json() {
         let problems = checked
             .as_ref()
@@ -99,7 +106,7 @@ mod tests {
             .collect();
         let mut bytes = Vec::new();
         let mut output = Output::new(&mut bytes, json, false);
-        let result = run(action, &Loader::new(None, variables), &mut output);
+        let result = run(action, &Loader::new(None, variables), &[], &mut output);
         let code = result.as_ref().err().map_or(0, Failure::code);
         let mut text = String::from_utf8(bytes).unwrap();
         if let Err(failure) = result {
@@ -166,6 +173,8 @@ mod tests {
             "log",
             "shutdown",
             "apps",
+            "deciders",
+            "commands",
         ] {
             assert!(schema["properties"][section].is_object(), "{section}");
         }

@@ -1,11 +1,20 @@
 //! What the types can't say: the rules between keys, and the files that keys name.
 
-use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
-use gateway_core::{App, Apps, AppsError, Token};
+use gateway_core::{App, Apps, AppsError, Descriptor, Token};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{AppConfig, Config, Problem, Problems};
+use super::{
+    AppConfig, Config, Problem, Problems,
+    commands::{CheckedCommands, CheckedDecider, check_commands, check_deciders},
+};
 
 /// A configuration that holds together, with the secrets read from their files.
 #[derive(Debug, Clone)]
@@ -16,17 +25,23 @@ pub struct Checked {
     pub apps: Apps,
     /// The admin listener's token.
     pub admin_token: Option<SecretString>,
+    /// Who may decide, by name.
+    pub deciders: BTreeMap<String, CheckedDecider>,
+    /// Who decides about every before-command.
+    pub commands: CheckedCommands,
+    /// Where that differs for an app, by the app's name.
+    pub app_commands: BTreeMap<String, CheckedCommands>,
 }
 
 /// Chat gives up after two seconds; an answer later than this is never in time.
 const DEADLINE_MAX: Duration = Duration::from_millis(1900);
 
-/// Checks the rules and reads the token files.
+/// Checks the rules and reads the files that keys name. `descriptors` are those of the installed plug-ins.
 ///
 /// # Errors
 ///
 /// Every problem, with its key.
-pub fn check(config: Config) -> Result<Checked, Problems> {
+pub fn check(config: Config, descriptors: &[Descriptor]) -> Result<Checked, Problems> {
     let mut problems = Vec::new();
     check_callbacks(&config, &mut problems);
     check_capacities(&config, &mut problems);
@@ -36,6 +51,8 @@ pub fn check(config: Config) -> Result<Checked, Problems> {
         .iter()
         .map(|(name, app)| build_app(name, app, &mut problems))
         .collect();
+    let deciders = check_deciders(&config, &mut problems);
+    let (commands, app_commands) = check_commands(&config, descriptors, &mut problems);
     if apps.is_empty() && !config.is_local() {
         problems.push(Problem::new(
             "apps",
@@ -48,6 +65,9 @@ pub fn check(config: Config) -> Result<Checked, Problems> {
                 config,
                 apps,
                 admin_token,
+                deciders,
+                commands,
+                app_commands,
             });
         }
         Ok(_) => {}
@@ -130,6 +150,7 @@ fn check_capacities(config: &Config, problems: &mut Vec<Problem>) {
             1 << 20,
         ),
         ("handlers.concurrency", config.handlers.concurrency, 1, 4096),
+        ("handlers.queue", config.handlers.queue, 0, 1 << 20),
     ];
     for (key, value, least, most) in capacities {
         if !(least..=most).contains(&value) {
@@ -205,8 +226,7 @@ fn check_admin(config: &Config, problems: &mut Vec<Problem>) -> Option<SecretStr
 
 fn build_app(name: &str, app: &AppConfig, problems: &mut Vec<Problem>) -> App {
     let key = |part: &str| format!("apps.{name}.{part}");
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
+    if !is_plain_name(name) {
         problems.push(Problem::new(
             format!("apps.{name}"),
             "expected a name of 1 to 32 of a-z, 0-9, - and _",
@@ -236,8 +256,18 @@ fn build_app(name: &str, app: &AppConfig, problems: &mut Vec<Problem>) -> App {
     }
 }
 
+/// Whether a name can be a label's value and part of a variable's name.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    (1..=32).contains(&name.len()) && name.chars().all(plain)
+}
+
 /// A file's content without the line break that editors add.
-fn read_secret(key: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<SecretString> {
+pub(super) fn read_secret(
+    key: &str,
+    path: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<SecretString> {
     match fs::read_to_string(path) {
         Ok(text) => Some(SecretString::from(text.trim_end_matches(['\r', '\n']))),
         Err(error) => {
@@ -260,7 +290,7 @@ mod tests {
         let variables = variables
             .iter()
             .map(|(name, value)| (format!("GATEWAY_{name}"), (*value).to_owned()));
-        let checked = check(load(None, variables).unwrap());
+        let checked = check(load(None, variables).unwrap(), &[]);
         let keys: Vec<String> = checked.err().map_or(Vec::new(), |problems| {
             problems.0.into_iter().map(|p| p.key).collect()
         });

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use super::*;
+use crate::config::HandlersConfig;
 
 const COMMAND: &str = "Sns.CallbackFriendDelete";
 
@@ -47,7 +48,12 @@ impl Fixture {
         let log_id = journal.head().borrow().log_id;
         let dispatcher = Dispatcher::new(crate::callbacks::installed()).unwrap();
         let metrics = Arc::new(Metrics::new(&dispatcher));
-        let handlers = Handlers::new(&dispatcher, &metrics, 4, Duration::from_secs(1));
+        let config_of_handlers = HandlersConfig {
+            concurrency: 4,
+            queue: 0,
+        };
+        let deadline = Duration::from_secs(1);
+        let handlers = Handlers::new(&dispatcher, &metrics, &config_of_handlers, deadline);
         let parts = Parts {
             journal,
             index: Arc::new(Index::open(&config.path, log_id, "test").unwrap()),

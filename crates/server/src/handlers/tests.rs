@@ -87,8 +87,12 @@ impl Fixture {
         };
         let dispatcher = Dispatcher::new(Callbacks::new().with(gate)).unwrap();
         let metrics = Metrics::new(&dispatcher);
+        let config = HandlersConfig {
+            concurrency: 1,
+            queue: 1,
+        };
         let fixture = Self {
-            handlers: Handlers::new(&dispatcher, &metrics, 2, deadline),
+            handlers: Handlers::new(&dispatcher, &metrics, &config, deadline),
             dispatcher,
             go,
         };

@@ -23,12 +23,13 @@ use tokio::{
 };
 
 use super::{Failure, FailureReason, Job, Ran};
+use crate::config::HandlersConfig;
 
 /// A running thread; dropped, it ends as soon as it is not blocked.
 #[derive(Debug)]
 pub(super) struct Worker {
     jobs: mpsc::Sender<Vec<Job>>,
-    /// One permit for each job of a caller who waits, so that as many can run at once.
+    /// One permit for each job of a caller who waits.
     callers: Arc<Semaphore>,
     turn: Arc<Turn>,
     thread: JoinHandle<()>,
@@ -51,7 +52,7 @@ const SUBMISSIONS_MAX: usize = 1024;
 impl Worker {
     pub(super) fn start(
         command: &str,
-        concurrency: usize,
+        config: &HandlersConfig,
         time_limit: Duration,
     ) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -59,13 +60,13 @@ impl Worker {
             .build()?;
         let (sender, receiver) = mpsc::channel(SUBMISSIONS_MAX);
         let turn = Arc::new(Turn::default());
-        let serve = serve(receiver, concurrency, time_limit, Arc::clone(&turn));
+        let serve = serve(receiver, config.concurrency, time_limit, Arc::clone(&turn));
         let thread = thread::Builder::new()
             .name(format!("handler {command}"))
             .spawn(move || runtime.block_on(serve))?;
         Ok(Self {
             jobs: sender,
-            callers: Arc::new(Semaphore::new(concurrency)),
+            callers: Arc::new(Semaphore::new(config.concurrency + config.queue)),
             turn,
             thread,
         })
@@ -77,7 +78,7 @@ impl Worker {
             .map_err(mpsc::error::TrySendError::into_inner)
     }
 
-    /// Leave for one more job of a caller who waits; `None` when as many as may run wait already.
+    /// Leave for one more job of a caller who waits; `None` when too many do already.
     pub(super) fn permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.callers).try_acquire_owned().ok()
     }

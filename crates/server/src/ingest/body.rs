@@ -1,18 +1,25 @@
 //! Reading a body within its limits: its length, its time, and the bytes that all of them may hold together.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Instant,
 };
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, pin_mut};
-use gateway_core::Refusal;
+use gateway_core::{Phase, Refusal};
 use poem::{Body, Request, http::header};
 
-/// The bytes of bodies in memory, and their cap: beyond it callbacks are refused at once.
+/// The callbacks that are being answered and the bytes of their bodies, with a cap on each: beyond it callbacks are
+/// refused at once. A quarter of either is kept for before-callbacks, so that no crowd of others, waiting for a slow
+/// disk, takes their place.
 #[derive(Debug)]
 pub(super) struct InFlight {
+    callbacks: AtomicUsize,
+    callbacks_max: usize,
     bytes: AtomicUsize,
     bytes_max: usize,
 }
@@ -25,19 +32,24 @@ pub(super) struct UnreadBody {
     announced: usize,
 }
 
-/// Bytes that a body holds; given back when dropped.
+/// A callback's place and the bytes that its body holds; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Reserved<'a> {
-    in_flight: &'a InFlight,
+pub(super) struct Reserved {
+    in_flight: Arc<InFlight>,
+    phase: Phase,
     bytes: usize,
 }
 
+// === impl InFlight ===
+
 impl InFlight {
-    pub(super) fn new(bytes_max: usize) -> Self {
-        Self {
+    pub(super) fn new(callbacks_max: usize, bytes_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            callbacks: AtomicUsize::new(0),
+            callbacks_max,
             bytes: AtomicUsize::new(0),
             bytes_max,
-        }
+        })
     }
 
     /// Reads a whole body of at most `body_max` bytes.
@@ -47,19 +59,17 @@ impl InFlight {
     /// [`Refusal::TooLarge`], [`Refusal::Overload`], or [`Refusal::Timeout`] when it does not end by the deadline or at
     /// all.
     pub(super) async fn read(
-        &self,
+        self: &Arc<Self>,
+        phase: Phase,
         body: UnreadBody,
         body_max: usize,
         deadline: Instant,
-    ) -> Result<(Bytes, Reserved<'_>), Refusal> {
+    ) -> Result<(Bytes, Reserved), Refusal> {
         let UnreadBody { body, announced } = body;
         if announced > body_max {
             return Err(Refusal::TooLarge);
         }
-        let mut reserved = Reserved {
-            in_flight: self,
-            bytes: 0,
-        };
+        let mut reserved = self.enter(phase)?;
         let bytes = {
             let reading = collect(body, body_max, &mut reserved);
             pin_mut!(reading);
@@ -73,13 +83,30 @@ impl InFlight {
         };
         Ok((bytes, reserved))
     }
+
+    fn enter(self: &Arc<Self>, phase: Phase) -> Result<Reserved, Refusal> {
+        let reserved = Reserved {
+            in_flight: Arc::clone(self),
+            phase,
+            bytes: 0,
+        };
+        let before = self.callbacks.fetch_add(1, Ordering::Relaxed);
+        if before >= share(self.callbacks_max, phase) {
+            return Err(Refusal::Overload);
+        }
+        Ok(reserved)
+    }
 }
 
-async fn collect(
-    body: Body,
-    body_max: usize,
-    reserved: &mut Reserved<'_>,
-) -> Result<Bytes, Refusal> {
+/// What callbacks of a phase may have of all there is.
+fn share(all: usize, phase: Phase) -> usize {
+    match phase {
+        Phase::Before => all,
+        Phase::After => all - all / 4,
+    }
+}
+
+async fn collect(body: Body, body_max: usize, reserved: &mut Reserved) -> Result<Bytes, Refusal> {
     let frames = body.into_bytes_stream();
     pin_mut!(frames);
     let mut first = Bytes::new();
@@ -123,7 +150,13 @@ impl UnreadBody {
 
 // === impl Reserved ===
 
-impl Reserved<'_> {
+impl Reserved {
+    /// Whether half of what there is for bodies is in use.
+    pub(super) fn is_scarce(&self) -> bool {
+        let in_use = self.in_flight.bytes.load(Ordering::Relaxed);
+        in_use > self.in_flight.bytes_max / 2
+    }
+
     fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
         let more = bytes.saturating_sub(self.bytes);
         if more == 0 {
@@ -131,18 +164,18 @@ impl Reserved<'_> {
         }
         self.bytes += more;
         let before = self.in_flight.bytes.fetch_add(more, Ordering::Relaxed);
-        if before + more > self.in_flight.bytes_max {
+        if before + more > share(self.in_flight.bytes_max, self.phase) {
             return Err(Refusal::Overload);
         }
         Ok(())
     }
 }
 
-impl Drop for Reserved<'_> {
+impl Drop for Reserved {
     fn drop(&mut self) {
-        self.in_flight
-            .bytes
-            .fetch_sub(self.bytes, Ordering::Relaxed);
+        let in_flight = &self.in_flight;
+        in_flight.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        in_flight.callbacks.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -160,30 +193,38 @@ mod tests {
         ))
     }
 
-    async fn check(in_flight: &InFlight, body: Body) -> Result<Bytes, Refusal> {
+    async fn check(in_flight: &Arc<InFlight>, body: Body) -> Result<Bytes, Refusal> {
+        check_phase(in_flight, Phase::Before, body).await
+    }
+
+    async fn check_phase(
+        in_flight: &Arc<InFlight>,
+        phase: Phase,
+        body: Body,
+    ) -> Result<Bytes, Refusal> {
         let deadline = Instant::now() + Duration::from_millis(20);
         let body = UnreadBody { body, announced: 0 };
         in_flight
-            .read(body, 10, deadline)
+            .read(phase, body, 10, deadline)
             .await
             .map(|(bytes, _)| bytes)
     }
 
     #[tokio::test]
     async fn chunks_become_one_body() {
-        let body = check(&InFlight::new(100), chunked(vec!["ab", "cd", "e"])).await;
+        let body = check(&InFlight::new(8, 100), chunked(vec!["ab", "cd", "e"])).await;
         assert_eq!(body.unwrap(), "abcde");
     }
 
     #[tokio::test]
     async fn a_chunked_body_over_the_limit_is_too_large() {
-        let body = check(&InFlight::new(100), chunked(vec!["123456", "78901"])).await;
+        let body = check(&InFlight::new(8, 100), chunked(vec!["123456", "78901"])).await;
         assert_eq!(body.unwrap_err(), Refusal::TooLarge);
     }
 
     #[tokio::test]
     async fn bodies_together_are_capped_and_give_their_bytes_back() {
-        let in_flight = InFlight::new(4);
+        let in_flight = InFlight::new(8, 4);
         let over = check(&in_flight, chunked(vec!["12345"])).await;
         assert_eq!(over.unwrap_err(), Refusal::Overload);
         assert_eq!(
@@ -194,9 +235,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_quarter_is_kept_for_before_callbacks() {
+        let in_flight = InFlight::new(4, 8);
+        let over = check_phase(&in_flight, Phase::After, chunked(vec!["1234567"])).await;
+        assert_eq!(over.unwrap_err(), Refusal::Overload);
+        check(&in_flight, chunked(vec!["1234567"])).await.unwrap();
+
+        let places = [Phase::After; 3].map(|phase| in_flight.enter(phase).unwrap());
+        assert_eq!(
+            in_flight.enter(Phase::After).unwrap_err(),
+            Refusal::Overload
+        );
+        let last = in_flight.enter(Phase::Before).unwrap();
+        assert_eq!(
+            in_flight.enter(Phase::Before).unwrap_err(),
+            Refusal::Overload
+        );
+        drop((places, last));
+        assert_eq!(in_flight.callbacks.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
     async fn a_body_that_does_not_end_is_refused_at_the_deadline() {
         let chunks = stream::iter([Ok::<_, std::io::Error>("half")]).chain(stream::pending());
-        let body = check(&InFlight::new(100), Body::from_bytes_stream(chunks)).await;
+        let body = check(&InFlight::new(8, 100), Body::from_bytes_stream(chunks)).await;
         assert_eq!(body.unwrap_err(), Refusal::Timeout);
     }
 }

@@ -1,27 +1,40 @@
-//! What a reload exchanges as a whole: the apps, and the counters that belong to them.
+//! What a reload exchanges as a whole: the apps, the counters that belong to them, and who decides about what.
 
 use std::{collections::HashMap, sync::Arc};
 
-use gateway_core::Apps;
+use gateway_core::{Apps, Dispatcher};
 
-use crate::metrics::{AppMetrics, Metrics};
+use crate::{
+    config::Checked,
+    deciding::Rulings,
+    metrics::{AppMetrics, Metrics},
+};
 
-/// The apps in force.
-#[derive(Debug)]
+/// What is in force.
+#[derive(Debug, Default)]
 pub(crate) struct Live {
     /// Who may call, and how it is proved.
     pub apps: Apps,
+    /// Who decides about what.
+    pub rulings: Rulings,
     metrics: HashMap<u64, Arc<AppMetrics>>,
 }
 
 impl Live {
-    /// Makes the counters of every app.
-    pub(crate) fn new(apps: Apps, metrics: &Metrics) -> Self {
+    /// Makes the counters of every app. What `previous` has and did not change goes on.
+    pub(crate) fn new(
+        checked: &Checked,
+        dispatcher: &Dispatcher,
+        metrics: &Metrics,
+        previous: &Self,
+    ) -> Self {
+        let apps = checked.apps.clone();
         let by_id = apps
             .iter()
             .map(|app| (app.sdk_app_id, metrics.app(&app.name)));
         Self {
             metrics: by_id.collect(),
+            rulings: Rulings::new(checked, dispatcher, metrics, &previous.rulings),
             apps,
         }
     }

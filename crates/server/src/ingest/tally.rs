@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway_core::{Descriptor, Installed, Phase};
+use gateway_core::{Installed, Phase};
 
 use crate::metrics::{AppMetrics, Metrics, Outcome};
 
@@ -13,7 +13,8 @@ use crate::metrics::{AppMetrics, Metrics, Outcome};
 pub(super) struct Tally<'a> {
     metrics: &'a Metrics,
     app: Arc<AppMetrics>,
-    descriptor: Option<&'a Descriptor>,
+    index: Option<usize>,
+    phase: Phase,
     first_byte: Instant,
     is_over: bool,
 }
@@ -22,13 +23,15 @@ impl<'a> Tally<'a> {
     pub(super) fn new(
         metrics: &'a Metrics,
         app: Arc<AppMetrics>,
-        installed: Option<&'a Installed>,
+        installed: Option<&Installed>,
+        phase: Phase,
         first_byte: Instant,
     ) -> Self {
         Self {
             metrics,
             app,
-            descriptor: installed.map(Installed::descriptor),
+            index: installed.map(|installed| installed.descriptor().index),
+            phase,
             first_byte,
             is_over: false,
         }
@@ -39,18 +42,23 @@ impl<'a> Tally<'a> {
         self.first_byte.elapsed()
     }
 
-    /// The command's; a command that is not installed is an after-command.
+    /// Whether Chat asks or tells.
     pub(super) fn phase(&self) -> Phase {
-        self.descriptor.map_or(Phase::After, |known| known.phase)
+        self.phase
+    }
+
+    /// The plug-in's place; `None` for a command that is not installed.
+    pub(super) fn index(&self) -> Option<usize> {
+        self.index
     }
 
     /// Counts the outcome.
     pub(super) fn end(mut self, outcome: Outcome) {
         self.is_over = true;
-        self.app.count(self.index(), outcome);
+        self.app.count(self.index, outcome);
         if outcome != Outcome::Unanswered {
             self.metrics
-                .answered(self.phase(), self.index(), self.elapsed());
+                .answered(self.phase, self.index, self.elapsed());
         }
     }
 
@@ -58,16 +66,12 @@ impl<'a> Tally<'a> {
     pub(super) fn refuse(mut self) {
         self.is_over = true;
     }
-
-    fn index(&self) -> Option<usize> {
-        self.descriptor.map(|known| known.index)
-    }
 }
 
 impl Drop for Tally<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.app.count(self.index(), Outcome::Unanswered);
+            self.app.count(self.index, Outcome::Unanswered);
         }
     }
 }

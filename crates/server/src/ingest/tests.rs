@@ -3,8 +3,7 @@
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use gateway_core::{
-    AckRules, Answer, App, Apps, Callback, Callbacks, Context, EventTime, HandlerError, Subjects,
-    Token,
+    AckRules, Answer, Callback, Callbacks, Context, EventTime, HandlerError, Subjects, Token,
 };
 use gateway_journal::Journal;
 use poem_openapi::Object;
@@ -79,22 +78,21 @@ impl Callback for Ask {
 impl Fixture {
     fn new() -> Self {
         let directory = TempDir::new().unwrap();
-        let mut config = config::load(None, []).unwrap();
+        let variables = [("SDK_APP_ID", "1"), ("TOKEN", "a")];
+        let variables =
+            variables.map(|(key, value)| (format!("GATEWAY_APPS__SHOP__{key}"), value.to_owned()));
+        let mut config = config::load(None, variables).unwrap();
         config.journal.path = directory.path().join("journal");
         let callbacks: Callbacks<_> = installed().with(Ask);
+        let descriptors = callbacks.descriptors();
         let dispatcher = Dispatcher::new(callbacks).unwrap();
         let metrics = Arc::new(Metrics::new(&dispatcher));
         let journal = Journal::open(&config.journal, metrics.observer()).unwrap();
         let deadline = config.callbacks.deadline;
-        let handlers = Arc::new(Handlers::new(&dispatcher, &metrics, 1, deadline));
-        let app = App {
-            name: "shop".into(),
-            sdk_app_id: 1,
-            tokens: vec![Token::new("a").unwrap()],
-            unsigned: false,
-            sources: Vec::new(),
-        };
-        let live = Live::new(Apps::new([app]).unwrap(), &metrics);
+        let handlers = Handlers::new(&dispatcher, &metrics, &config.handlers, deadline);
+        let handlers = Arc::new(handlers);
+        let checked = config::check(config.clone(), &descriptors).unwrap();
+        let live = Live::new(&checked, &dispatcher, &metrics, &Live::default());
         let live = Arc::new(arc_swap::ArcSwap::from_pointee(live));
         let shared = Shared::new(live, dispatcher, handlers, metrics, &config.callbacks);
         let (appender, completions) = journal.appender();

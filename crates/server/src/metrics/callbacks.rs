@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use gateway_core::{Dispatcher, Phase};
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 
-use super::Registration;
+use super::{OTHER, Registration};
 
 /// What became of a callback that was let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,16 +37,17 @@ pub(super) struct CallbackMetrics {
     total: IntCounterVec,
     commands: Vec<(&'static str, Phase)>,
     after: Histogram,
+    /// At the plug-ins' places; last the commands without a plug-in.
     before: Vec<Option<Histogram>>,
 }
 
-/// The label of commands that are not installed.
-const OTHER: &str = "other";
-
 /// Edges in seconds, from 0.25 ms; the last two are the gateway's deadline and Chat's.
-const DURATION_SECONDS: [f64; 12] = [
+pub(super) const DURATION_SECONDS: [f64; 12] = [
     0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.5, 2.0,
 ];
+
+/// What is not installed: told, or asked about where a decider or a policy is configured for it.
+const ANY: (&str, Phase) = (OTHER, Phase::Before);
 
 // === impl Outcome ===
 
@@ -110,7 +111,7 @@ impl CallbackMetrics {
             .iter()
             .map(|installed| (installed.descriptor().command, installed.descriptor().phase))
             .collect();
-        let before = commands.iter().map(|(command, phase)| {
+        let before = commands.iter().chain([&ANY]).map(|(command, phase)| {
             (*phase == Phase::Before)
                 .then(|| durations.with_label_values(&[phase.as_str(), command]))
         });
@@ -127,19 +128,14 @@ impl CallbackMetrics {
     }
 
     pub(super) fn app(&self, name: &str) -> Arc<AppMetrics> {
-        let other = (OTHER, Phase::After);
-        let rows = self
-            .commands
-            .iter()
-            .chain([&other])
-            .map(|(command, phase)| {
-                Outcome::ALL.map(|outcome| {
-                    outcome.is_possible(*phase).then(|| {
-                        self.total
-                            .with_label_values(&[name, command, outcome.label()])
-                    })
+        let rows = self.commands.iter().chain([&ANY]).map(|(command, phase)| {
+            Outcome::ALL.map(|outcome| {
+                outcome.is_possible(*phase).then(|| {
+                    self.total
+                        .with_label_values(&[name, command, outcome.label()])
                 })
-            });
+            })
+        });
         Arc::new(AppMetrics {
             rows: rows.collect(),
         })
@@ -148,9 +144,11 @@ impl CallbackMetrics {
     pub(super) fn answered(&self, phase: Phase, index: Option<usize>, elapsed: Duration) {
         let histogram = match phase {
             Phase::After => Some(&self.after),
-            Phase::Before => index
-                .and_then(|index| self.before.get(index))
-                .and_then(Option::as_ref),
+            Phase::Before => {
+                let last = self.before.len().saturating_sub(1);
+                let histogram = self.before.get(index.unwrap_or(last));
+                histogram.and_then(Option::as_ref)
+            }
         };
         if let Some(histogram) = histogram {
             histogram.observe(elapsed.as_secs_f64());

@@ -1,10 +1,11 @@
-//! What SIGHUP exchanges: apps and tokens, certificates, trusted proxies, and who may call the admin listener. All of it
-//! or nothing; on any error the old configuration stays.
+//! What SIGHUP exchanges: apps and tokens, who decides about what, certificates, trusted proxies, and who may call the
+//! admin listener. All of it or nothing; on any error the old configuration stays.
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use gateway_core::{Descriptor, Dispatcher};
 use ipnet::IpNet;
 use tracing::{error, info, warn};
 
@@ -21,6 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Reloadable {
     config: Config,
+    dispatcher: Dispatcher,
     pub(super) live: Arc<ArcSwap<Live>>,
     pub(super) callbacks_tls: Option<Arc<ArcSwap<Tls>>>,
     pub(super) admin_tls: Option<Arc<ArcSwap<Tls>>>,
@@ -29,7 +31,11 @@ pub(super) struct Reloadable {
 }
 
 impl Reloadable {
-    pub(super) fn new(checked: &Checked, metrics: &Metrics) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        checked: &Checked,
+        dispatcher: Dispatcher,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Self> {
         let config = &checked.config;
         let tls = |tls: &Option<TlsConfig>| {
             let loaded = tls.as_ref().map(Tls::load).transpose();
@@ -37,8 +43,10 @@ impl Reloadable {
         };
         Ok(Self {
             live: Arc::new(ArcSwap::from_pointee(Live::new(
-                checked.apps.clone(),
+                checked,
+                &dispatcher,
                 metrics,
+                &Live::default(),
             ))),
             callbacks_tls: tls(&config.callbacks.tls).context("callbacks.tls")?,
             admin_tls: tls(&config.admin.tls).context("admin.tls")?,
@@ -47,6 +55,7 @@ impl Reloadable {
             )),
             guard: Arc::new(ArcSwap::from_pointee(guard(checked))),
             config: config.clone(),
+            dispatcher,
         })
     }
 
@@ -66,10 +75,12 @@ impl Reloadable {
     }
 
     fn take(&mut self, loaded: &Config, metrics: &Metrics) -> anyhow::Result<()> {
-        check(loaded.clone())?;
+        let installed = self.dispatcher.iter();
+        let descriptors: Vec<Descriptor> = installed.map(|one| *one.descriptor()).collect();
+        check(loaded.clone(), &descriptors)?;
         // What will be in force is checked again: a listener stays where it is, whatever the file says.
         let config = self.merged(loaded);
-        let checked = demo::add(check(config.clone())?)?;
+        let checked = demo::add(check(config.clone(), &descriptors)?)?;
         // Whatever can fail comes before the first exchange.
         let callbacks_tls = exchange(self.callbacks_tls.as_ref(), config.callbacks.tls.as_ref())
             .context("callbacks.tls")?;
@@ -81,8 +92,9 @@ impl Reloadable {
         for (current, new) in [callbacks_tls, admin_tls].into_iter().flatten() {
             current.store(new);
         }
-        self.live
-            .store(Arc::new(Live::new(checked.apps.clone(), metrics)));
+        let previous = self.live.load();
+        let live = Live::new(&checked, &self.dispatcher, metrics, &previous);
+        self.live.store(Arc::new(live));
         self.trusted_proxies
             .store(Arc::new(config.callbacks.trusted_proxies.clone()));
         self.guard.store(Arc::new(guard(&checked)));
@@ -94,6 +106,8 @@ impl Reloadable {
     fn merged(&self, loaded: &Config) -> Config {
         let mut merged = self.config.clone();
         merged.apps.clone_from(&loaded.apps);
+        merged.deciders.clone_from(&loaded.deciders);
+        merged.commands.clone_from(&loaded.commands);
         merged.admin.hosts.clone_from(&loaded.admin.hosts);
         merged.admin.token_file.clone_from(&loaded.admin.token_file);
         let proxies = &loaded.callbacks.trusted_proxies;
@@ -165,7 +179,7 @@ fn collect(
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::{Callbacks, Dispatcher};
+    use gateway_core::Callbacks;
 
     use super::*;
     use crate::config::load;
@@ -178,9 +192,11 @@ mod tests {
     }
 
     fn reloadable(config: &Config) -> (Reloadable, Metrics) {
-        let metrics = Metrics::new(&Dispatcher::new(Callbacks::new()).unwrap());
-        let checked = check(config.clone()).unwrap();
-        (Reloadable::new(&checked, &metrics).unwrap(), metrics)
+        let dispatcher = Dispatcher::new(Callbacks::new()).unwrap();
+        let metrics = Metrics::new(&dispatcher);
+        let checked = check(config.clone(), &[]).unwrap();
+        let reloadable = Reloadable::new(&checked, dispatcher, &metrics).unwrap();
+        (reloadable, metrics)
     }
 
     #[test]

@@ -43,7 +43,9 @@ pub fn serve<L: List>(
         file: file.map(Path::to_owned),
         environment,
     };
-    let checked = match source.read().and_then(config::check) {
+    let descriptors = callbacks.descriptors();
+    let read = source.read();
+    let checked = match read.and_then(|config| config::check(config, &descriptors)) {
         Ok(checked) => checked,
         Err(problems) => {
             eprintln!("{problems}");

@@ -76,12 +76,12 @@ impl Service {
         let handlers = Handlers::new(
             &dispatcher,
             &metrics,
-            config.handlers.concurrency,
+            &config.handlers,
             config.callbacks.deadline,
         );
         let handlers = Arc::new(handlers);
         let readiness = Arc::new(Readiness::new(journal.health()));
-        let reloadable = Reloadable::new(checked, &metrics)?;
+        let reloadable = Reloadable::new(checked, dispatcher.clone(), &metrics)?;
         let shared = Arc::new(ingest::Shared::new(
             Arc::clone(&reloadable.live),
             dispatcher.clone(),

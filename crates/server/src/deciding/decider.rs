@@ -1,0 +1,257 @@
+//! A decider: a service of the user's that is asked over HTTP and answers as if it were Chat's own endpoint.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use gateway_core::{AckFault, AckRules, CheckedAck, PolicyReason, sign};
+use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
+use http_body_util::Full;
+use tokio::sync::Semaphore;
+use tracing::{info, warn};
+
+use super::{
+    breaker::{Breaker, Leave},
+    client::Client,
+};
+use crate::{clock, config::CheckedDecider, metrics::DeciderMetrics};
+
+/// A service that decides.
+#[derive(Debug)]
+pub(crate) struct Decider {
+    name: String,
+    checked: CheckedDecider,
+    client: Client,
+    breaker: Breaker,
+    places: Semaphore,
+    metrics: DeciderMetrics,
+}
+
+/// What a decider is asked.
+#[derive(Debug)]
+pub(crate) struct Question {
+    /// The callback's query, without `Sign` and `RequestTime`.
+    pub query: String,
+    /// The callback's body as it came.
+    pub body: Bytes,
+    /// Whether it is a simulated one.
+    pub simulated: bool,
+}
+
+/// Why there is no answer that Chat would honour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NoAnswer {
+    /// The kind.
+    pub reason: PolicyReason,
+    /// In detail; no value of an answer.
+    pub detail: Option<String>,
+}
+
+/// What is left of the deadline, in milliseconds.
+const BUDGET: HeaderName = HeaderName::from_static("callback-budget-ms");
+
+/// Marks a callback that Chat did not send.
+const SIMULATED: HeaderName = HeaderName::from_static("callback-simulated");
+
+const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("callback-gateway/", env!("CARGO_PKG_VERSION")));
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+// === impl Decider ===
+
+impl Decider {
+    pub(super) fn new(name: &str, checked: &CheckedDecider, metrics: DeciderMetrics) -> Self {
+        metrics.open.set(0);
+        Self {
+            name: name.to_owned(),
+            client: Client::new(checked),
+            breaker: Breaker::new(
+                checked.config.breaker_failures,
+                checked.config.breaker_pause,
+            ),
+            places: Semaphore::new(checked.config.concurrency),
+            checked: checked.clone(),
+            metrics,
+        }
+    }
+
+    /// Its name in the configuration.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it is asked.
+    pub(crate) fn url(&self) -> &Uri {
+        &self.checked.url
+    }
+
+    /// Whether it is left alone because it has failed again and again.
+    pub(crate) fn is_open(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    /// Questions under way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.checked.config.concurrency - self.places.available_permits()
+    }
+
+    /// Its counters.
+    pub(crate) fn metrics(&self) -> &DeciderMetrics {
+        &self.metrics
+    }
+
+    /// Whether it wants to be asked.
+    pub(crate) fn wants(&self, is_simulated: bool) -> bool {
+        !is_simulated || self.checked.config.simulated
+    }
+
+    /// Whether it can go on under another configuration.
+    pub(super) fn is_of(&self, checked: &CheckedDecider) -> bool {
+        self.checked.is_same(checked)
+    }
+
+    /// Asks, and waits for `budget` at most. While it is left alone the answer is no at once, and now and then one of
+    /// the questions is put to it all the same, as a probe that nobody waits for.
+    ///
+    /// # Errors
+    ///
+    /// When it has no answer that Chat would honour.
+    pub(crate) async fn ask(
+        self: &Arc<Self>,
+        question: &Arc<Question>,
+        rules: AckRules,
+        budget: Duration,
+    ) -> Result<CheckedAck, NoAnswer> {
+        let answered = match self.breaker.leave(Instant::now()) {
+            Leave::Ask => self.attempt(question, rules, budget).await,
+            Leave::Pass => Err(NoAnswer::new(PolicyReason::Breaker)),
+            Leave::Probe => {
+                let (decider, question) = (Arc::clone(self), Arc::clone(question));
+                // It ends within the budget, and there is one at a time.
+                tokio::spawn(async move {
+                    let probed = decider.attempt(&question, rules, budget).await;
+                    decider.metrics.count(&probed);
+                });
+                Err(NoAnswer::new(PolicyReason::Breaker))
+            }
+        };
+        self.metrics.count(&answered);
+        answered
+    }
+
+    async fn attempt(
+        &self,
+        question: &Question,
+        rules: AckRules,
+        budget: Duration,
+    ) -> Result<CheckedAck, NoAnswer> {
+        let Ok(_place) = self.places.try_acquire() else {
+            return Err(NoAnswer::new(PolicyReason::Busy));
+        };
+        let asked = Instant::now();
+        let sending = self.client.send(|| self.request(question, budget));
+        let answered = match tokio::time::timeout(budget, sending).await {
+            Ok(Ok(ack)) => rules.check(&ack).map_err(NoAnswer::from),
+            Ok(Err(no_answer)) => Err(no_answer),
+            Err(_) => Err(NoAnswer::new(PolicyReason::Deadline)),
+        };
+        self.metrics.duration.observe(asked.elapsed().as_secs_f64());
+        self.learn(&answered);
+        answered
+    }
+
+    /// Feeds the breaker. A decider that answers in time is up, whatever it says: nonsense about one command must not
+    /// keep it from being asked about another.
+    fn learn(&self, answered: &Result<CheckedAck, NoAnswer>) {
+        let down = match answered {
+            Ok(_) => None,
+            Err(NoAnswer { reason, .. }) => match reason {
+                PolicyReason::Invalid | PolicyReason::Code | PolicyReason::Failed => None,
+                reason => Some(reason.as_str()),
+            },
+        };
+        match down {
+            None => {
+                if self.breaker.succeeded() {
+                    self.metrics.open.set(0);
+                    info!(decider = self.name, "the decider answers again");
+                }
+            }
+            Some(reason) => {
+                if self.breaker.failed(Instant::now()) {
+                    self.metrics.open.set(1);
+                    let decider = &self.name;
+                    warn!(
+                        decider,
+                        reason, "the decider has failed too often in a row; the policy answers"
+                    );
+                }
+            }
+        }
+    }
+
+    fn request(&self, question: &Question, budget: Duration) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(question.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.target(&question.query);
+        let headers = request.headers_mut();
+        headers.insert(header::CONTENT_TYPE, JSON);
+        headers.insert(header::USER_AGENT, USER_AGENT);
+        let millis = u64::try_from(budget.as_millis()).unwrap_or(u64::MAX);
+        headers.insert(BUDGET, millis.into());
+        if question.simulated {
+            headers.insert(SIMULATED, HeaderValue::from_static("true"));
+        }
+        request
+    }
+
+    /// The URL with the callback's query, signed anew if it has a token.
+    fn target(&self, query: &str) -> Uri {
+        let url = &self.checked.url;
+        let signature = self.checked.token.as_ref().map(|token| {
+            let time = (clock::now_ms() / 1000).to_string();
+            format!("&Sign={}&RequestTime={time}", sign(token, &time))
+        });
+        let signature = signature.unwrap_or_default();
+        let target = format!("{}?{query}{signature}", url.path());
+        let mut parts = url.clone().into_parts();
+        parts.path_and_query = Some(
+            target
+                .parse()
+                .expect("the query was part of a request's target"),
+        );
+        Uri::from_parts(parts).expect("only the path of a whole URL was exchanged")
+    }
+}
+
+// === impl NoAnswer ===
+
+impl NoAnswer {
+    pub(crate) fn new(reason: PolicyReason) -> Self {
+        Self {
+            reason,
+            detail: None,
+        }
+    }
+
+    pub(crate) fn because(self, detail: impl Into<String>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
+    }
+}
+
+impl From<AckFault> for NoAnswer {
+    fn from(fault: AckFault) -> Self {
+        let reason = match fault {
+            AckFault::NotJson | AckFault::Field { .. } => PolicyReason::Invalid,
+            AckFault::Code(_) => PolicyReason::Code,
+            AckFault::Failed => PolicyReason::Failed,
+        };
+        Self::new(reason).because(fault.to_string())
+    }
+}
