@@ -2,7 +2,8 @@
 //! it how far.
 //!
 //! It knows envelopes and bytes, not plug-ins; no SQL shows in its signatures. Start at [`Journal`] (append, head),
-//! then [`Reader`]; [`Index`] finds events by subject, [`State`] keeps the cursors and outcomes of handlers.
+//! then [`Reader`]; [`Index`] finds events by subject, [`State`] keeps the cursors and outcomes of handlers,
+//! and the kinds of drift.
 
 mod config;
 mod event;
@@ -20,7 +21,7 @@ pub use journal::{
     Observer, Usage, backup, check,
 };
 pub use reader::{Filter, Page, ReadError, ReadLimit, Reader};
-pub use state::{Outcome, Reason, State, StateError, StateReader, Status};
+pub use state::{DriftKind, Outcome, Reason, State, StateError, StateReader, Status};
 
 /// Where an event stands in the log: starts at 1, only grows, need not be dense.
 pub type Sequence = u64;

@@ -1,9 +1,10 @@
-//! The state: how far each command's handler has come, and the events that are parked or dead (`state.db`). Written
-//! without a sync: a crash repeats the last second.
+//! The state: how far each command's handler has come, the events that are parked or dead, and what of the bodies
+//! differed from the types (`state.db`). Written without a sync: a crash repeats the last second.
 //!
 //! Not here: when an event is tried again or given up; the follower decides and this remembers. Past a command's cursor
 //! nothing is known; up to it, an event without an outcome is done. Start at [`State::save`].
 
+mod drift;
 mod file;
 mod row;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use std::{
     sync::Arc,
 };
 
+use gateway_core::Drift;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -24,16 +26,20 @@ use crate::{
     sqlite::{ReadPool, Share, open_to_read, restored, stored},
 };
 
-/// Cursors and outcomes, for the one follower. Every method blocks on the disk, none waits for a sync except when the
-/// write-ahead file is moved into `state.db`, every few megabytes.
+pub use self::drift::DriftKind;
+use self::drift::Kinds;
+
+/// Cursors, outcomes and drift, for the one follower. Every method but [`State::note_drift`] blocks on the disk, none
+/// waits for a sync except when the write-ahead file is moved into `state.db`, every few megabytes.
 #[derive(Debug)]
 pub struct State {
     path: Arc<Path>,
     connection: Connection,
     readers: Arc<ReadPool>,
+    drift: Kinds,
 }
 
-/// Reads outcomes, for anyone. Blocks on the disk. Clones share a few connections.
+/// Reads what was saved, for anyone. Blocks on the disk. Clones share a few connections.
 #[derive(Debug, Clone)]
 pub struct StateReader {
     path: Arc<Path>,
@@ -145,15 +151,25 @@ impl State {
     ///
     /// # Errors
     ///
-    /// [`StateError::Open`], [`StateError::Foreign`], [`StateError::Newer`].
+    /// [`StateError::Open`], [`StateError::Foreign`], [`StateError::Newer`], [`StateError::Read`].
     pub fn open(dir: &Path, log_id: Uuid) -> Result<Self, StateError> {
         let path: Arc<Path> = dir.join("state.db").into();
         let connection = file::open(&path, log_id)?;
         Ok(Self {
+            drift: Kinds::load(&connection).map_err(|error| read_error(&path, error))?,
             readers: Arc::new(ReadPool::new(&path, open_to_read)),
             path,
             connection,
         })
+    }
+
+    /// Counts what of an event's body differed from the types; on disk with the next save. At most 1,000 kinds are
+    /// kept, 64 of each command; further ones of a command are added up in one kind, [`DriftKind::FURTHER`]. Commands
+    /// must come from a closed set, e.g. the installed ones. Does not block.
+    pub fn note_drift(&mut self, command: &str, drift: Vec<Drift>, journaled_ms: u64) {
+        for drift in drift {
+            self.drift.note(command, drift, journaled_ms);
+        }
     }
 
     /// Everything up to a command's cursor was attempted.
@@ -171,18 +187,19 @@ impl State {
     }
 
     /// In one transaction: moves cursors (also back), writes outcomes over what is known of the same events, forgets
-    /// the outcomes of events that are done. An error's text is cut to 1 KiB.
+    /// the outcomes of events that are done, writes the drift that was noted. An error's text is cut to 1 KiB.
     ///
     /// # Errors
     ///
-    /// [`StateError::Write`]; nothing was changed then.
+    /// [`StateError::Write`]; nothing was changed then, and the drift is written with the next save.
     pub fn save(
         &mut self,
         cursors: &[(&str, Sequence)],
         outcomes: &[Outcome],
         done: &[(Sequence, &str)],
     ) -> Result<(), StateError> {
-        self.write(|connection| {
+        let drift = &self.drift;
+        write(&mut self.connection, &self.path, |connection| {
             let mut move_cursor =
                 connection.prepare_cached("INSERT OR REPLACE INTO cursors VALUES (?1, ?2)")?;
             for &(command, sequence) in cursors {
@@ -196,8 +213,10 @@ impl State {
             for &(sequence, command) in done {
                 forget.execute(params![stored(sequence), command])?;
             }
-            Ok(())
-        })
+            drift.write(connection)
+        })?;
+        self.drift.saved();
+        Ok(())
     }
 
     /// Parked outcomes of a command that are due at `now_ms`, the longest due first, `limit` at most.
@@ -253,7 +272,7 @@ impl State {
     pub fn sync(&self) -> Result<(), StateError> {
         let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
         let synced = self.connection.query_row(checkpoint, [], |_| Ok(()));
-        synced.map_err(|error| self.write_error(error))
+        synced.map_err(|error| write_error(&self.path, error))
     }
 
     /// Forgets dead outcomes of events up to `through`, which the log no longer has.
@@ -262,7 +281,7 @@ impl State {
     ///
     /// [`StateError::Write`].
     pub fn trim(&mut self, through: Sequence) -> Result<(), StateError> {
-        self.write(|connection| {
+        write(&mut self.connection, &self.path, |connection| {
             connection
                 .prepare_cached("DELETE FROM outcomes WHERE sequence <= ?1 AND status = 'dead'")?
                 .execute([stored(through)])
@@ -283,24 +302,6 @@ impl State {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StateError> {
         read(&self.connection).map_err(|error| read_error(&self.path, error))
-    }
-
-    fn write(
-        &mut self,
-        write: impl FnOnce(&Connection) -> rusqlite::Result<()>,
-    ) -> Result<(), StateError> {
-        let written = self.connection.transaction().and_then(|transaction| {
-            write(&transaction)?;
-            transaction.commit()
-        });
-        written.map_err(|error| self.write_error(error))
-    }
-
-    fn write_error(&self, error: rusqlite::Error) -> StateError {
-        StateError::Write {
-            path: self.path.to_path_buf(),
-            source: error.into(),
-        }
     }
 }
 
@@ -330,12 +331,40 @@ impl StateReader {
         })
     }
 
+    /// The kinds of drift that were saved, or those of one command; the last seen first.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn drift(&self, command: Option<&str>) -> Result<Vec<DriftKind>, StateError> {
+        self.read(|connection| drift::read(connection, command))
+    }
+
     fn read<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StateError> {
         let answer = self.share.read(read);
         answer.map_err(|error| read_error(&self.path, error))
+    }
+}
+
+fn write(
+    connection: &mut Connection,
+    path: &Path,
+    write: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> Result<(), StateError> {
+    let written = connection.transaction().and_then(|transaction| {
+        write(&transaction)?;
+        transaction.commit()
+    });
+    written.map_err(|error| write_error(path, error))
+}
+
+fn write_error(path: &Path, error: rusqlite::Error) -> StateError {
+    StateError::Write {
+        path: path.to_owned(),
+        source: error.into(),
     }
 }
 

@@ -6,7 +6,12 @@
 //! outcomes(sequence INTEGER, command TEXT, status TEXT, attempts INTEGER, due_ms INTEGER, reason TEXT, error TEXT,
 //!          since_ms INTEGER, PRIMARY KEY (sequence, command))
 //! counts(command TEXT, status TEXT, events INTEGER, PRIMARY KEY (command, status))   -- kept by triggers
+//! drift(command TEXT, path TEXT, expected TEXT, found TEXT, count INTEGER, first_ms INTEGER, last_ms INTEGER,
+//!       PRIMARY KEY (command, path, expected, found))                                -- since version 2
 //! ```
+//!
+//! A file of version 1 gets what version 2 added when it is opened, in place; what it says of handlers stays. There is
+//! no way back: a gateway that knows version 1 only refuses it then.
 //!
 //! Write-ahead mode with `synchronous=NORMAL`: a commit syncs nothing and survives the process; a power cut takes the
 //! last commits and never tears the file.
@@ -29,11 +34,12 @@ use crate::sqlite::{create_private, is_damage, shm_path, wal_path, with_suffix};
 const APPLICATION_ID: i64 = 0x5443_4373;
 
 /// Raised when the tables change; a lower one is then migrated.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How long a write waits for a lock; nobody but a stray shell takes one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What version 1 has.
 const SCHEMA: &str = "
     CREATE TABLE meta (
         only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -76,6 +82,20 @@ const SCHEMA: &str = "
     END;
 ";
 
+/// What version 2 adds.
+const DRIFT: &str = "
+    CREATE TABLE drift (
+        command TEXT NOT NULL,
+        path TEXT NOT NULL,
+        expected TEXT NOT NULL,
+        found TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        first_ms INTEGER NOT NULL,
+        last_ms INTEGER NOT NULL,
+        PRIMARY KEY (command, path, expected, found)
+    ) WITHOUT ROWID;
+";
+
 /// Why a file was not simply opened.
 enum Trouble {
     /// Not ours to mend.
@@ -113,7 +133,7 @@ pub(super) fn open(path: &Path, log_id: Uuid) -> Result<Connection, StateError> 
         path = %path.display(),
         set_aside = %aside.display(),
         damage,
-        "the state is damaged and starts anew: parked and dead events are forgotten"
+        "the state is damaged and starts anew: parked and dead events and drift are forgotten"
     );
     try_open(path, log_id).map_err(|trouble| match trouble {
         Trouble::Refused(error) => error,
@@ -135,6 +155,7 @@ fn try_open(path: &Path, log_id: Uuid) -> Result<Connection, Trouble> {
         create(&mut connection, log_id)?;
     } else {
         check(&connection)?;
+        migrate(&mut connection)?;
         adopt(&mut connection, path, log_id)?;
     }
     Ok(connection)
@@ -163,6 +184,7 @@ fn identify(connection: &Connection, path: &Path) -> Result<bool, Trouble> {
 fn create(connection: &mut Connection, log_id: Uuid) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(SCHEMA)?;
+    transaction.execute_batch(DRIFT)?;
     transaction.execute("INSERT INTO meta VALUES (1, ?1)", [log_id.as_bytes()])?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
@@ -178,6 +200,18 @@ fn check(connection: &Connection) -> Result<(), Trouble> {
     }
 }
 
+/// Brings a file of version 1 to this one.
+fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version == VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(DRIFT)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
 /// Empties the state of another log.
 fn adopt(connection: &mut Connection, path: &Path, log_id: Uuid) -> rusqlite::Result<()> {
     let found: Vec<u8> = connection.query_row("SELECT log_id FROM meta", [], |row| row.get(0))?;
@@ -186,7 +220,9 @@ fn adopt(connection: &mut Connection, path: &Path, log_id: Uuid) -> rusqlite::Re
     }
     warn!(path = %path.display(), "the state belongs to another log and starts anew");
     let transaction = connection.transaction()?;
-    transaction.execute_batch("DELETE FROM cursors; DELETE FROM outcomes; DELETE FROM counts;")?;
+    transaction.execute_batch(
+        "DELETE FROM cursors; DELETE FROM outcomes; DELETE FROM counts; DELETE FROM drift;",
+    )?;
     transaction.execute("UPDATE meta SET log_id = ?1", params![log_id.as_bytes()])?;
     transaction.commit()
 }

@@ -1,10 +1,13 @@
 //! The promises of the state, through its public interface, files damaged by hand.
 
+mod drift;
+
 use std::{fs, time::SystemTime};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use self::drift::{kind, kinds, note};
 use super::*;
 
 const LOG: Uuid = Uuid::from_u128(1);
@@ -235,19 +238,62 @@ fn cuts_an_error_between_characters() {
 }
 
 #[test]
+fn a_file_of_version_1_is_brought_up_in_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("tests/version_1.sql"))
+        .unwrap();
+    drop(old);
+
+    let mut state = open(&dir);
+    assert_eq!(files(&dir), ["state.db", "state.db-shm", "state.db-wal"]);
+    assert_eq!(
+        state.cursors().unwrap(),
+        BTreeMap::from([(REMOVED.to_owned(), 9)])
+    );
+    let outcome = state.reader().outcome(7).unwrap().unwrap();
+    assert_eq!((outcome.status, outcome.attempts), (Status::Parked, 3));
+    assert_eq!(
+        state.counts().unwrap()[&(REMOVED.to_owned(), Status::Dead)],
+        1
+    );
+    assert!(kinds(&state).is_empty());
+
+    note(&mut state, REMOVED, "A", &[1]);
+    state.save(&[(REMOVED, 10)], &[], &[(7, REMOVED)]).unwrap();
+    drop(state);
+    let state = open(&dir);
+    assert_eq!(state.cursors().unwrap()[REMOVED], 10);
+    assert_eq!(kinds(&state), [kind(REMOVED, "A", 1, 1, 1)]);
+    let version: i64 = Connection::open(&path)
+        .unwrap()
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 2);
+}
+
+#[test]
 fn the_state_of_another_log_starts_anew() {
     let dir = tempfile::tempdir().unwrap();
-    open(&dir)
+    let mut state = open(&dir);
+    note(&mut state, REMOVED, "A", &[1]);
+    state
         .save(&[(REMOVED, 5)], &[parked(1, REMOVED, 1)], &[])
         .unwrap();
+    drop(state);
 
     let other = State::open(dir.path(), Uuid::from_u128(2)).unwrap();
     assert!(other.cursors().unwrap().is_empty());
     assert!(other.counts().unwrap().is_empty());
     assert_eq!(other.reader().outcome(1).unwrap(), None);
+    assert!(kinds(&other).is_empty());
     drop(other);
-    let again = State::open(dir.path(), Uuid::from_u128(2)).unwrap();
+    let mut again = State::open(dir.path(), Uuid::from_u128(2)).unwrap();
     assert!(again.cursors().unwrap().is_empty());
+    note(&mut again, REMOVED, "A", &[2]);
+    again.save(&[], &[], &[]).unwrap();
+    assert_eq!(kinds(&again), [kind(REMOVED, "A", 1, 2, 2)]);
 }
 
 /// Opens after `damage` was done to the closed file: it is set aside whole, and a new one works.
