@@ -43,7 +43,7 @@ pub(crate) struct Parts {
     pub journal: Arc<Journal>,
     /// Filled with every event's subjects.
     pub index: Arc<Index>,
-    /// Keeps cursors and outcomes.
+    /// Keeps cursors, outcomes and drift.
     pub state: State,
     /// Knows the plug-ins.
     pub dispatcher: Dispatcher,
@@ -275,6 +275,11 @@ impl Follower {
             };
             if !prepared.drift.is_empty() {
                 self.parts.metrics.handler(index).drift.inc();
+                // Roughly right after a crash: what was read since the last save, about a second's worth, is counted
+                // twice where it is read again, and not at all where the index was ahead and the reading starts there.
+                let drift = std::mem::take(&mut prepared.drift);
+                let (command, journaled_ms) = (&event.envelope.command, event.journaled_ms);
+                self.parts.state.note_drift(command, drift, journaled_ms);
             }
             if is_index_attached {
                 subjects.push((event.sequence, std::mem::take(&mut prepared.subjects)));

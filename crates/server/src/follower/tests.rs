@@ -1,6 +1,5 @@
 //! The follower's own steps, one at a time, on a real journal in a temporary directory.
 
-use bytes::Bytes;
 use bytesize::ByteSize;
 use gateway_core::{Envelope, Proof};
 use gateway_journal::{Config, Observer, Outcome, Reason, Status};
@@ -11,6 +10,9 @@ use super::*;
 use crate::config::HandlersConfig;
 
 const COMMAND: &str = "Sns.CallbackFriendDelete";
+
+/// As the types want it.
+const BODY: &str = r#"{"PairList":[{"From_Account":"a","To_Account":"b"}]}"#;
 
 /// A follower that nobody runs, and the directory of its files.
 struct Fixture {
@@ -44,7 +46,7 @@ impl Fixture {
         let trimmed = Arc::new(Notify::new());
         let journal =
             Arc::new(Journal::open(&config, Arc::new(Trimmed(Arc::clone(&trimmed)))).unwrap());
-        append(&journal).await;
+        append(&journal, BODY).await;
         let log_id = journal.head().borrow().log_id;
         let dispatcher = Dispatcher::new(crate::callbacks::installed()).unwrap();
         let metrics = Arc::new(Metrics::new(&dispatcher));
@@ -90,7 +92,7 @@ impl Fixture {
     }
 }
 
-async fn append(journal: &Journal) {
+async fn append(journal: &Journal, body: &'static str) {
     let (appender, completions) = journal.appender();
     tokio::spawn(completions.run());
     let envelope = Envelope {
@@ -106,8 +108,7 @@ async fn append(journal: &Journal) {
         simulated: false,
         verdict: None,
     };
-    let body = Bytes::from_static(br#"{"PairList":[{"From_Account":"a","To_Account":"b"}]}"#);
-    let id = appender.append(envelope, body).await.unwrap();
+    let id = appender.append(envelope, body.into()).await.unwrap();
     let mut head = journal.head();
     head.wait_for(|head| head.sequence >= id.sequence())
         .await
@@ -180,6 +181,27 @@ async fn what_the_state_knows_is_not_saved_again() {
     assert_eq!(fixture.progress().unsaved_cursor(), Some(1));
     fixture.follower.save().unwrap();
     assert_eq!(fixture.progress().unsaved_cursor(), None);
+}
+
+#[tokio::test]
+async fn drift_is_saved_though_no_cursor_has_moved() {
+    let mut fixture = Fixture::new(Duration::from_hours(1)).await;
+    let journal = Arc::clone(&fixture.follower.parts.journal);
+    for body in [
+        r#"{"PairList":[],"New":1}"#,
+        BODY,
+        r#"{"New":{},"PairList":[]}"#,
+    ] {
+        append(&journal, body).await;
+    }
+    fixture.follower.step();
+    fixture.follower.commands.clear();
+    fixture.follower.save().unwrap();
+    let reader = fixture.follower.parts.state.reader();
+    let kinds = reader.drift(Some(COMMAND)).unwrap();
+    assert_eq!(kinds.len(), 1, "{kinds:?}");
+    assert_eq!((&*kinds[0].drift.path, kinds[0].count), ("New", 2));
+    assert!(kinds[0].first_ms <= kinds[0].last_ms);
 }
 
 #[tokio::test]

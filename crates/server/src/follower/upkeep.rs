@@ -89,7 +89,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Writes what has changed of cursors and outcomes in one transaction, and tells the journal what it may delete.
+    /// Writes what has changed of cursors, outcomes and drift in one transaction, and tells the journal what it may delete.
     pub(super) fn save(&mut self) -> Result<(), StateError> {
         self.saved = Instant::now();
         let mut cursors = Vec::new();
@@ -101,9 +101,7 @@ impl Follower {
             outcomes.extend(progress.outcomes.iter().cloned());
             done.extend(progress.done.iter().map(|sequence| (*sequence, command)));
         }
-        if !(cursors.is_empty() && outcomes.is_empty() && done.is_empty()) {
-            self.parts.state.save(&cursors, &outcomes, &done)?;
-        }
+        self.parts.state.save(&cursors, &outcomes, &done)?;
         // Not before: what could not be saved is tried again, or its events would pass for done.
         for progress in &mut self.commands {
             progress.saved();
