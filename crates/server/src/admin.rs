@@ -6,6 +6,7 @@
 mod api;
 mod blocking;
 mod cursor;
+mod drift;
 mod event;
 mod events;
 mod front;
@@ -60,7 +61,7 @@ pub(crate) struct Parts {
     pub head: watch::Receiver<Head>,
     /// Finds events by subject.
     pub index: Arc<Index>,
-    /// Handler outcomes.
+    /// Handler outcomes and drift.
     pub state: StateReader,
     /// The installed plug-ins.
     pub dispatcher: Dispatcher,

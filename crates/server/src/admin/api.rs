@@ -1,10 +1,10 @@
-//! `/v1`: the commands, the events, their stream. Parameters in, JSON out; the work is done in `events.rs` and
+//! `/v1`: the commands, the events, their stream, their drift. Parameters in, JSON out; the work is done in `events.rs` and
 //! `tail.rs`.
 
 use std::sync::Arc;
 
 use gateway_core::{Causes, EventId};
-use gateway_journal::Filter;
+use gateway_journal::{Filter, StateError};
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use super::{
     Shared,
     cursor::Cursor,
+    drift::DriftList,
     event::{Event, EventDetail},
     events::{FindError, Lookup, Selection},
     problem::Problem,
@@ -233,6 +234,26 @@ impl Api {
                 "the journal holds no event of this id: it was deleted, or is of another journal",
             )
         })
+    }
+
+    /// What differs from our types
+    ///
+    /// Where genuine bodies were not as our types expect, how often and since when, the last seen first. It names fields
+    /// and never holds a value of theirs. An event shows up about a second after it was journaled, and stays counted
+    /// when it is deleted.
+    #[oai(path = "/v1/drift", method = "get", operation_id = "listDrift")]
+    async fn drift(
+        &self,
+        /// Only of this command.
+        command: Query<Option<String>>,
+    ) -> Result<Reply<DriftList>, Problem> {
+        let state = self.0.parts.state.clone();
+        let work = move || -> Result<Reply<DriftList>, StateError> {
+            let kinds = state.drift(command.0.as_deref())?;
+            Ok(Reply::new(&DriftList::new(kinds)))
+        };
+        let list = self.0.queries.request(work).await?;
+        list.map_err(|error| Problem::internal("read the state", &Causes(&error)))
     }
 }
 

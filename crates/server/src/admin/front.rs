@@ -35,7 +35,7 @@ pub(crate) struct Front<E> {
     pub(crate) inner: E,
     /// The rules, exchanged on reload.
     pub(crate) guard: Arc<ArcSwap<GuardConfig>>,
-    /// Where pages of events wait until they are taken.
+    /// Where pages wait until they are taken.
     pub(crate) places: Places,
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::Problem;
 
-/// Pages of events on their way at once, of at most 4 MiB of bodies each.
+/// Pages on their way at once, of at most 4 MiB of bodies each. All drift that there can be is one, too: under 2 MiB.
 const PAGES_MAX: usize = 16;
 
 /// The places for pages.
@@ -46,13 +46,14 @@ impl Places {
     ///
     /// 503 when there is none.
     pub(crate) fn take(&self, path: &str) -> Result<Option<Place>, Problem> {
-        if !path.starts_with("/v1/events") || path == "/v1/events/stream" {
+        let is_page = path.starts_with("/v1/events") && path != "/v1/events/stream";
+        if !is_page && path != "/v1/drift" {
             return Ok(None);
         }
         let permit = Arc::clone(&self.0).try_acquire_owned();
         permit
             .map(|permit| Some(Place { _permit: permit }))
-            .map_err(|_| Problem::busy("too many pages of events are on their way"))
+            .map_err(|_| Problem::busy("too many pages are on their way"))
     }
 }
 
@@ -100,6 +101,7 @@ mod tests {
             answers.push(place.hold(Response::from("page")));
         }
         assert_eq!(answers.len(), PAGES_MAX);
+        assert!(places.take("/v1/drift").is_err());
         assert!(places.take("/v1/events/stream").unwrap().is_none());
         let first = answers.pop().unwrap();
         assert_eq!(first.into_body().into_string().await.unwrap(), "page");

@@ -67,7 +67,7 @@ fn add_examples(document: &mut Value, entries: &[Entry]) {
 fn add_tags(document: &mut Value, entries: &[Entry]) {
     for (path, operation) in operations(document) {
         if operation.get("tags").is_none() {
-            let tag = if path.starts_with("/v1/events") {
+            let tag = if path.starts_with("/v1/events") || path == "/v1/drift" {
                 EVENTS
             } else {
                 GATEWAY
