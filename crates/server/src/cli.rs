@@ -13,6 +13,7 @@ mod body;
 mod catalogue;
 mod client;
 mod configuration;
+mod drift;
 mod escape;
 mod event;
 mod events;
@@ -120,6 +121,10 @@ fn run<L: List>(
         Command::Explain(options) => {
             let client = Client::new(&options.admin, &loader.load()?)?;
             explain::run(&client, options.id, output)?
+        }
+        Command::Drift(options) => {
+            let client = Client::new(&options.admin, &loader.load()?)?;
+            drift::run(&client, &options, output)?
         }
         Command::Sign(options) => sign::run(&options, output, &mut io::stderr())?,
         Command::Openapi => {

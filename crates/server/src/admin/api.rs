@@ -1,5 +1,5 @@
-//! `/v1`: the commands, the events, their stream, their drift. Parameters in, JSON out; the work is done in `events.rs` and
-//! `tail.rs`.
+//! `/v1`: the commands, the events, their stream, their drift. Parameters in, JSON out; the work is done in `events.rs`
+//! and `tail.rs`.
 
 use std::sync::Arc;
 

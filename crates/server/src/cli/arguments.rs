@@ -50,6 +50,10 @@ pub(super) enum Command {
     Events(EventsOptions),
     /// Show everything that is known of one event
     Explain(ExplainOptions),
+    /// List where bodies differ from the types, the last seen first
+    ///
+    /// Names fields, never their values. 64 kinds of each command are kept, 1,000 in all; the path … adds up the others.
+    Drift(DriftOptions),
     /// Print a signature as query parameters, for a request made by hand
     Sign(SignOptions),
     /// Print the OpenAPI document of the installed commands
@@ -210,6 +214,15 @@ pub(super) struct ExplainOptions {
     /// The event's id, as `events` and `tail --json` show it
     #[arg(value_parser = event_id)]
     pub(super) id: EventId,
+    #[command(flatten)]
+    pub(super) admin: AdminOptions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DriftOptions {
+    /// Only this command, e.g. Sns.CallbackFriendDelete
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) command: Option<String>,
     #[command(flatten)]
     pub(super) admin: AdminOptions,
 }
@@ -376,11 +389,12 @@ mod tests {
 
     #[test]
     fn help_says_what_there_is() {
-        let paths: [&[&str]; 7] = [
+        let paths: [&[&str]; 8] = [
             &[],
             &["trigger"],
             &["tail"],
             &["events"],
+            &["drift"],
             &["config"],
             &["journal"],
             &["sign"],

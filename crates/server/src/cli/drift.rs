@@ -1,0 +1,158 @@
+//! `drift`: what of the bodies differs from our types, the last seen first.
+
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+
+use super::{
+    arguments::DriftOptions,
+    client::Client,
+    failure::{Ending, Failure},
+    moment,
+    output::Output,
+};
+
+const ACTION: &str = "read the drift";
+
+#[derive(Deserialize)]
+struct Page {
+    data: Vec<Box<RawValue>>,
+}
+
+/// One kind. Tolerant: a client of another version shows what it knows.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Kind {
+    command: String,
+    path: String,
+    expected: String,
+    found: String,
+    count: u64,
+    first_seen: Value,
+    last_seen: Value,
+}
+
+pub(super) fn run(
+    client: &Client,
+    options: &DriftOptions,
+    output: &mut Output<'_>,
+) -> Result<Ending, Failure> {
+    let command = options.command.clone();
+    let query: Vec<_> = command
+        .map(|command| ("command", command))
+        .into_iter()
+        .collect();
+    let page: Page = client.get(ACTION, "/v1/drift", &query)?;
+    if output.wants_json() {
+        for kind in &page.data {
+            output.json_text(kind.get())?;
+        }
+        return Ok(Ending::Done);
+    }
+    if page.data.is_empty() {
+        output.line("nothing drifted")?;
+        return Ok(Ending::Done);
+    }
+    let rows: Vec<Vec<String>> = page.data.iter().map(|kind| row(kind.get())).collect();
+    let heading = [
+        "LAST SEEN",
+        "FIRST SEEN",
+        "COUNT",
+        "COMMAND",
+        "PATH",
+        "EXPECTED",
+        "FOUND",
+    ];
+    output.table(&heading, &rows)?;
+    Ok(Ending::Done)
+}
+
+fn row(kind: &str) -> Vec<String> {
+    let kind: Kind = serde_json::from_str(kind).unwrap_or_default();
+    let path = match kind.path.as_str() {
+        "" => "the body",
+        path => path,
+    };
+    vec![
+        moment::show(&kind.last_seen),
+        moment::show(&kind.first_seen),
+        kind.count.to_string(),
+        kind.command,
+        path.to_owned(),
+        kind.expected,
+        kind.found,
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::{
+        arguments::AdminOptions,
+        test_server::{self, TestServer, answer},
+    };
+
+    fn check(server: &TestServer, command: Option<&str>, json: bool) -> String {
+        let options = DriftOptions {
+            command: command.map(str::to_owned),
+            admin: AdminOptions {
+                url: Some(server.url.clone()),
+                ..AdminOptions::default()
+            },
+        };
+        let client = Client::new(&options.admin, &crate::config::load(None, []).unwrap()).unwrap();
+        let mut bytes = Vec::new();
+        let mut output = Output::new(&mut bytes, json, false);
+        run(&client, &options, &mut output).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn serve(data: &Value) -> TestServer {
+        let page = json!({ "data": data, "next": null }).to_string();
+        test_server::serve(vec![answer("200 OK", "application/json", &page)])
+    }
+
+    fn kind(path: &str, expected: &str, found: &str, count: u64) -> Value {
+        json!({
+            "command": "Sns.CallbackFriendDelete",
+            "path": path,
+            "expected": expected,
+            "found": found,
+            "count": count,
+            "first_seen": "2026-01-31T08:00:00.000Z",
+            "last_seen": "2026-01-31T08:15:00.250Z",
+        })
+    }
+
+    #[test]
+    fn a_table_for_people() {
+        let server = serve(&json!([
+            kind("PairList[].From_Account", "string", "number", 1_234),
+            kind("", "JSON", "not JSON", 2),
+            kind("\u{1b}[2J", "no such field", "unknown field", 1),
+            kind("…", "…", "further kinds", 77),
+        ]));
+        insta::assert_snapshot!(check(&server, None, false));
+    }
+
+    #[test]
+    fn a_line_of_json_a_kind_for_scripts() {
+        let data = json!([kind("A", "string", "number", 1), { "command": "Later.Version" }]);
+        let server = serve(&data);
+        let lines = format!("{}\n{}\n", data[0], data[1]);
+        assert_eq!(check(&server, None, true), lines);
+        assert_eq!(check(&serve(&json!([])), None, true), "");
+    }
+
+    #[test]
+    fn says_that_nothing_drifted_and_asks_for_one_command() {
+        let server = serve(&json!([]));
+        assert_eq!(check(&server, Some("A&B"), false), "nothing drifted\n");
+        let request = server.request();
+        assert!(
+            request.starts_with("GET /v1/drift?command=A%26B HTTP/1.1"),
+            "{request}"
+        );
+    }
+}
