@@ -11,6 +11,8 @@ mod apps;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod deciders;
+#[cfg(test)]
 mod drift;
 #[cfg(test)]
 mod faults;

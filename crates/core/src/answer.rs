@@ -107,8 +107,7 @@ impl Ack {
     pub const OK: &'static [u8] = br#"{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":""}"#;
 
     /// The ack that stops an action, of whatever command, as bytes on the wire.
-    pub const REFUSED: &'static [u8] =
-        br#"{"ActionStatus":"OK","ErrorCode":1,"ErrorInfo":"not allowed"}"#;
+    pub const REFUSED: &'static [u8] = br#"{"ActionStatus":"OK","ErrorCode":1,"ErrorInfo":""}"#;
 
     /// The ack that stops an action with a code of the command's and a text for its client.
     pub fn refused(error_code: i64, error_info: impl Into<String>) -> Self {
@@ -145,7 +144,7 @@ mod tests {
     #[test]
     fn the_constants_are_what_the_type_serializes_to() {
         assert_eq!(serde_json::to_vec(&Ack::ok()).unwrap(), Ack::OK);
-        let refused = Ack::refused(1, "not allowed");
+        let refused = Ack::refused(1, "");
         assert_eq!(serde_json::to_vec(&refused).unwrap(), Ack::REFUSED);
     }
 

@@ -172,6 +172,16 @@ pub enum PolicyReason {
     Nobody,
 }
 
+// === impl Envelope ===
+
+impl Envelope {
+    /// How a shadow decider's answer compares, where one was asked.
+    pub fn agreement(&self) -> Option<Agreement> {
+        let shadow = self.verdict.as_ref()?.shadow.as_ref()?;
+        Some(shadow.agreement)
+    }
+}
+
 // === impl Verdict ===
 
 impl Verdict {

@@ -21,7 +21,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use gateway_core::Causes;
+use gateway_core::{Agreement, Causes};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -57,15 +57,19 @@ pub enum Key<'a> {
     Account(&'a str),
     /// A group id.
     Group(&'a str),
+    /// How a shadow decider's answer compares.
+    Shadow(Agreement),
 }
 
-/// A question to the index. With both subjects, events about both; with none, no events.
+/// A question to the index. With several keys, events that at least two of them find; with none, no events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct IndexQuery<'a> {
     /// A user id.
     pub account: Option<&'a str>,
     /// A group id.
     pub group: Option<&'a str>,
+    /// How a shadow decider's answer compares.
+    pub shadow: Option<Agreement>,
     /// Only events with a lower sequence.
     pub before: Option<Sequence>,
 }

@@ -6,6 +6,7 @@
 mod api;
 mod blocking;
 mod cursor;
+mod deciders;
 mod drift;
 mod event;
 mod events;
@@ -38,6 +39,7 @@ use crate::{ingest::Ingest, metrics::Metrics, openapi, readiness::Readiness};
 
 pub(crate) use self::{
     api::Api,
+    deciders::DecidersApi,
     problem::{CONTENT_TYPE as PROBLEM_CONTENT_TYPE, Problem, ProblemBody},
     simulate::Simulate,
     status::StatusApi,

@@ -22,7 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway_core::{Causes, Dispatcher, EventId, Installed, Phase, Prepared};
+use gateway_core::{Causes, Dispatcher, EventId, Installed, Phase, Prepared, Subjects};
 use gateway_journal::{
     Head, Index, Journal, ReadLimit, Reader, Row, Sequence, State, StateError, StoredEvent,
 };
@@ -33,6 +33,7 @@ use tracing::error;
 use crate::{handlers::Handlers, metrics::Metrics, throttle::Throttle};
 
 use finished::Finished;
+use indexing::FoundBy;
 use progress::Progress;
 use stall::Stall;
 
@@ -261,7 +262,7 @@ impl Follower {
             return;
         };
         let is_index_attached = self.parts.index.cursor() == self.position;
-        let mut subjects = Vec::new();
+        let mut found_by = Vec::new();
         for row in rows {
             let event = match row {
                 Row::Event(event) => event,
@@ -271,6 +272,7 @@ impl Follower {
                 }
             };
             let Some((index, mut prepared)) = self.prepare(&event) else {
+                found_by.extend(FoundBy::of(&event, Subjects::default()));
                 continue;
             };
             if !prepared.drift.is_empty() {
@@ -282,7 +284,8 @@ impl Follower {
                 self.parts.state.note_drift(command, drift, journaled_ms);
             }
             if is_index_attached {
-                subjects.push((event.sequence, std::mem::take(&mut prepared.subjects)));
+                let subjects = std::mem::take(&mut prepared.subjects);
+                found_by.extend(FoundBy::of(&event, subjects));
             }
             if let Some(progress) = self.command_at(index) {
                 progress.offer(event, prepared);
@@ -293,7 +296,7 @@ impl Follower {
             progress.followed(last);
         }
         if is_index_attached {
-            self.add_to_index(&subjects, last);
+            self.add_to_index(&found_by, last);
         }
     }
 

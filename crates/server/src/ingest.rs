@@ -145,6 +145,11 @@ impl Ingest {
         Self { shared, appender }
     }
 
+    /// What is in force.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.shared.live.load_full()
+    }
+
     /// Reads the body and answers.
     async fn receive(&self, admitted: Admitted<'_>, body: UnreadBody) -> Result<Response, Refusal> {
         let shared = &*self.shared;

@@ -16,19 +16,20 @@ use poem_openapi::{LicenseObject, OpenApiService};
 use serde_json::{Map, Value};
 
 use self::simulations::{Described, Simulations};
-use crate::admin::{Api, Shared, StatusApi};
+use crate::admin::{Api, DecidersApi, Shared, StatusApi};
 
 /// What the page says first.
 const DESCRIPTION: &str = "One URL that Tencent Cloud Chat calls for every callback of every app. Each installed \
     command can be simulated here; what was received is under Events.";
 
 /// Every documented operation of the admin listener.
-pub(crate) type AdminApi<L> = (Api, StatusApi, Simulations<L>);
+pub(crate) type AdminApi<L> = (Api, DecidersApi, StatusApi, Simulations<L>);
 
 /// The operations, ready to be routed to.
 pub(crate) fn api<L: List>(shared: &Arc<Shared>) -> AdminApi<L> {
     (
         Api(Arc::clone(shared)),
+        DecidersApi(Arc::clone(shared)),
         StatusApi(Arc::clone(shared)),
         Simulations::new(Arc::clone(shared)),
     )

@@ -65,27 +65,16 @@ fn an_empty_list_makes_a_document_too() {
 
 #[test]
 fn every_command_can_be_executed_and_the_callback_cannot() {
-    fn descriptors<L: List>(callbacks: &Callbacks<L>) -> Vec<(&'static str, &'static str)> {
-        struct Descriptors(Vec<(&'static str, &'static str)>);
-        impl gateway_core::Visitor for Descriptors {
-            fn visit<C: gateway_core::Callback>(&mut self) {
-                self.0.push((C::COMMAND, C::SAMPLE));
-            }
-        }
-        let _of_this_type = callbacks;
-        let mut descriptors = Descriptors(Vec::new());
-        L::visit(&mut descriptors);
-        descriptors.0
-    }
     let document: Value = serde_json::from_str(&generated()).unwrap();
     let callback = &document["paths"][CALLBACK_PATH]["post"];
     assert_eq!(callback["x-executable"], false);
-    for (command, sample) in descriptors(&installed()) {
+    for descriptor in installed().descriptors() {
+        let command = descriptor.command;
         let operation = &document["paths"][format!("/v1/simulate/{command}")]["post"];
         let content = &operation["requestBody"]["content"]["application/json"];
         assert_eq!(operation["operationId"], command);
         assert_eq!(operation.get("x-executable"), None);
-        let sample: Value = serde_json::from_str(sample).unwrap();
+        let sample: Value = serde_json::from_str(descriptor.sample).unwrap();
         assert_eq!(content["example"], sample, "{command}");
         let examples = &callback["requestBody"]["content"]["application/json"]["examples"];
         assert_eq!(examples[command]["value"], sample, "{command}");

@@ -1,12 +1,14 @@
 //! Help for the tests of plug-in crates and for end-to-end tests; no part of the gateway.
 //!
 //! Start at [`check_sample`] and [`check_tolerance`], the tests that every plug-in has; [`ChatApp`] and [`Connection`]
-//! call a gateway as Chat does.
+//! call a gateway as Chat does, a [`Sink`] is called by one.
 
 mod client;
 mod sample;
+mod sink;
 mod tolerance;
 
 pub use client::{Answer, ChatApp, Connection};
 pub use sample::{check_sample, check_subjects};
+pub use sink::{Heard, Manner, Sink};
 pub use tolerance::check_tolerance;

@@ -63,13 +63,18 @@ struct DiskStream<'a> {
 // === impl Search ===
 
 impl Search {
-    /// `None` when the query has no subject. Only sequences above `floor` are found.
+    /// `None` when the query has no key. Only sequences above `floor` are found.
     pub(super) fn new(query: &IndexQuery<'_>, floor: Sequence, limit: usize) -> Option<Self> {
-        let account = query.account.map(|id| key::hash(Key::Account(id)));
-        let group = query.group.map(|id| key::hash(Key::Group(id)));
+        let keys = [
+            query.shadow.map(Key::Shadow),
+            query.account.map(Key::Account),
+            query.group.map(Key::Group),
+        ];
+        // A third one would find no more, and callers check the events anyway.
+        let mut keys = keys.into_iter().flatten().map(key::hash);
         Some(Self {
-            first: account.or(group)?,
-            second: account.and(group),
+            first: keys.next()?,
+            second: keys.next(),
             floor,
             below: query.before.unwrap_or(Sequence::MAX),
             limit,

@@ -45,7 +45,7 @@ fn both<'a>(account: &'a str, group: &'a str) -> IndexQuery<'a> {
     IndexQuery {
         account: Some(account),
         group: Some(group),
-        before: None,
+        ..IndexQuery::default()
     }
 }
 

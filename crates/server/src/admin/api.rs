@@ -17,7 +17,7 @@ use super::{
     Shared,
     cursor::Cursor,
     drift::DriftList,
-    event::{Event, EventDetail},
+    event::{Event, EventAgreement, EventDetail},
     events::{FindError, Lookup, Selection},
     problem::Problem,
     stream, time,
@@ -111,6 +111,8 @@ impl Api {
         account: Query<Option<String>>,
         /// Only about this group.
         group: Query<Option<String>>,
+        /// Only where a shadow decider's answer compares so with the one given.
+        shadow: Query<Option<EventAgreement>>,
         /// Journaled at or after: RFC 3339, milliseconds since the Unix epoch, or an age such as `15m`.
         since: Query<Option<String>>,
         /// Journaled before; written like `since`.
@@ -137,6 +139,7 @@ impl Api {
             },
             account: account.0,
             group: group.0,
+            shadow: shadow.0.map(Into::into),
         };
         let limit = usize::from(limit.0.unwrap_or(LIMIT_DEFAULT));
         let finder = self.0.finder();
@@ -167,7 +170,11 @@ impl Api {
         method = "get",
         operation_id = "streamEvents"
     )]
-    #[expect(clippy::unused_async, reason = "what poem-openapi wants")]
+    #[expect(
+        clippy::unused_async,
+        clippy::too_many_arguments,
+        reason = "what poem-openapi wants: one for each query parameter"
+    )]
     async fn stream(
         &self,
         /// Only of this command.
@@ -178,6 +185,8 @@ impl Api {
         account: Query<Option<String>>,
         /// Only about this group.
         group: Query<Option<String>>,
+        /// Only where a shadow decider's answer compares so with the one given.
+        shadow: Query<Option<EventAgreement>>,
         /// The same as the header, for clients that can't set it; the header wins.
         last_event_id: Query<Option<String>>,
         /// The `id` to go on behind; without it the stream starts now.
@@ -199,6 +208,7 @@ impl Api {
             },
             account: account.0,
             group: group.0,
+            shadow: shadow.0.map(Into::into),
         };
         stream::open(&self.0, selection, from)
     }

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use gateway_core::{Dispatcher, EventId, Prepared};
+use gateway_core::{Agreement, Dispatcher, EventId, Prepared, Shadow, Verdict};
 use gateway_journal::{Outcome, Reason, Status, StoredEvent};
 use poem_openapi::{Enum, Object, types::Any};
 use serde::{Deserialize, Serialize};
@@ -83,13 +83,65 @@ pub(crate) struct EventSubjects {
 pub(crate) struct EventVerdict {
     /// The ack as sent.
     pub ack: Value,
-    /// `plug-in`, or the failure `policy`.
+    /// `plug-in`, `decider`, or the failure `policy`.
     pub by: String,
-    /// Why the policy answered: `deadline`, `error`, `panic`, `busy`, `undecodable`, `unknown`.
+    /// The decider that was asked, also when the policy answered in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decider: Option<String>,
+    /// What the policy is, when it answered: `allow`, `refuse` or `ack`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Why the policy answered: `deadline`, `error`, `panic`, `busy`, `undecodable`, `unreachable`, `redirect`,
+    /// `status`, `too_large`, `invalid`, `code`, `failed`, `breaker`, `nobody`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The reason in detail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// From the request's first byte to the answer, in microseconds.
     pub elapsed_us: u64,
+    /// How long the plug-in or the decider was waited for, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_us: Option<u64>,
+    /// What a shadow decider would have answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<EventShadow>,
+}
+
+/// What a decider said that was asked without its answer being used.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct EventShadow {
+    /// Its name in the configuration.
+    pub decider: String,
+    /// How its answer compares with the one that was given.
+    pub agreement: EventAgreement,
+    /// Its ack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ack: Option<Value>,
+    /// Why it has none; the words are those of a verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The reason in detail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// How long it was waited for, in microseconds.
+    pub asked_us: u64,
+}
+
+/// How a shadow decider's answer compares with the one that was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
+#[serde(rename_all = "lowercase")]
+#[oai(rename_all = "lowercase")]
+pub(crate) enum EventAgreement {
+    /// Chat would have done the same.
+    Agreed,
+    /// Chat would have done something else.
+    Disagreed,
+    /// The shadow had no answer that Chat would honour.
+    Failed,
+    /// The policy answered, with which there is nothing to compare.
+    Unmatched,
 }
 
 /// One callback in the journal, with what our types made of it and what became of it.
@@ -189,14 +241,64 @@ impl Event {
                 accounts: prepared.subjects.accounts.clone(),
                 groups: prepared.subjects.groups.clone(),
             },
-            verdict: envelope.verdict.as_ref().map(|verdict| EventVerdict {
-                ack: verdict.ack.clone(),
-                by: verdict.by.as_str().to_owned(),
-                reason: verdict.reason.map(|reason| reason.as_str().to_owned()),
-                elapsed_us: verdict.elapsed_us,
-            }),
+            verdict: envelope.verdict.clone().map(Into::into),
             body: body.map(Any),
             body_base64,
+        }
+    }
+}
+
+// === impl EventVerdict ===
+
+impl From<Verdict> for EventVerdict {
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            ack: verdict.ack,
+            by: verdict.by.as_str().to_owned(),
+            decider: verdict.decider,
+            policy: verdict.policy.map(|policy| policy.as_str().to_owned()),
+            reason: verdict.reason.map(|reason| reason.as_str().to_owned()),
+            detail: verdict.detail,
+            elapsed_us: verdict.elapsed_us,
+            asked_us: verdict.asked_us,
+            shadow: verdict.shadow.map(Into::into),
+        }
+    }
+}
+
+impl From<Shadow> for EventShadow {
+    fn from(shadow: Shadow) -> Self {
+        Self {
+            decider: shadow.decider,
+            agreement: shadow.agreement.into(),
+            ack: shadow.ack,
+            reason: shadow.reason.map(|reason| reason.as_str().to_owned()),
+            detail: shadow.detail,
+            asked_us: shadow.asked_us,
+        }
+    }
+}
+
+// === impl EventAgreement ===
+
+impl From<Agreement> for EventAgreement {
+    fn from(agreement: Agreement) -> Self {
+        match agreement {
+            Agreement::Agreed => Self::Agreed,
+            Agreement::Disagreed => Self::Disagreed,
+            Agreement::Failed => Self::Failed,
+            Agreement::Unmatched => Self::Unmatched,
+        }
+    }
+}
+
+impl From<EventAgreement> for Agreement {
+    fn from(agreement: EventAgreement) -> Self {
+        match agreement {
+            EventAgreement::Agreed => Self::Agreed,
+            EventAgreement::Disagreed => Self::Disagreed,
+            EventAgreement::Failed => Self::Failed,
+            EventAgreement::Unmatched => Self::Unmatched,
         }
     }
 }

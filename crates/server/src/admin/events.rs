@@ -1,11 +1,11 @@
 //! Finding events: pages of a list, newest first, and one event with all that is known of it. Free of HTTP; blocks.
 //!
-//! By account or group the index answers, which follows behind the log; so the events that it does not know yet are
+//! By account, group or a shadow's agreement the index answers, which follows behind the log; so the events that it does not know yet are
 //! read and decoded first. Its keys are hashes: what it finds is checked. Start at [`Finder::page`].
 
 use std::sync::Arc;
 
-use gateway_core::{Dispatcher, EventId, Phase, Prepared, Subjects};
+use gateway_core::{Agreement, Dispatcher, EventId, Phase, Prepared, Subjects};
 use gateway_journal::{
     Filter, Head, Index, IndexError, IndexQuery, ReadError, ReadLimit, Reader, Row, Sequence,
     StateError, StateReader, StoredEvent,
@@ -49,6 +49,8 @@ pub(crate) struct Selection {
     pub(crate) account: Option<String>,
     /// About this group.
     pub(crate) group: Option<String>,
+    /// A shadow decider's answer compares so.
+    pub(crate) shadow: Option<Agreement>,
 }
 
 /// One page of a list.
@@ -101,19 +103,21 @@ struct Filling<'a> {
 // === impl Selection ===
 
 impl Selection {
-    /// Whether it asks whom an event is about.
-    pub(crate) fn has_subject(&self) -> bool {
-        self.account.is_some() || self.group.is_some()
+    /// Whether it asks for something that the index knows.
+    pub(crate) fn is_indexed(&self) -> bool {
+        self.account.is_some() || self.group.is_some() || self.shadow.is_some()
     }
 
-    /// Whether an event about these subjects is meant.
-    pub(crate) fn is_about(&self, subjects: &Subjects) -> bool {
+    /// Whether an event that the filter lets through, about these subjects, is meant.
+    pub(crate) fn means(&self, stored: &StoredEvent, subjects: &Subjects) -> bool {
         let names = |wanted: &Option<String>, names: &[String]| {
             wanted
                 .as_ref()
                 .is_none_or(|wanted| names.iter().any(|name| name == wanted))
         };
-        names(&self.account, &subjects.accounts) && names(&self.group, &subjects.groups)
+        names(&self.account, &subjects.accounts)
+            && names(&self.group, &subjects.groups)
+            && (self.shadow.is_none() || self.shadow == stored.envelope.agreement())
     }
 
     /// Whether the envelope and the time of journaling are meant.
@@ -173,8 +177,8 @@ impl Finder {
         if below <= filling.floor + 1 {
             return Ok(filling.ends(None));
         }
-        let next = if selection.has_subject() {
-            self.fill_by_subject(&mut filling, below)?
+        let next = if selection.is_indexed() {
+            self.fill_by_index(&mut filling, below)?
         } else {
             self.fill_by_envelope(&mut filling, below)?
         };
@@ -204,7 +208,7 @@ impl Finder {
     }
 
     /// First what the index does not know yet, then what it knows.
-    fn fill_by_subject(
+    fn fill_by_index(
         &self,
         filling: &mut Filling<'_>,
         below: Sequence,
@@ -241,7 +245,7 @@ impl Finder {
                 if stored.sequence <= lowest {
                     return Ok(None);
                 }
-                if !filling.push_if_about(&stored, &self.dispatcher) {
+                if !filling.push_if_meant(&stored, &self.dispatcher) {
                     return Ok(Some(stored.sequence));
                 }
             }
@@ -268,6 +272,7 @@ impl Finder {
             let query = IndexQuery {
                 account: selection.account.as_deref(),
                 group: selection.group.as_deref(),
+                shadow: selection.shadow,
                 before: Some(below),
             };
             let found = self.index.find(&query, CHUNK_HITS)?;
@@ -283,7 +288,7 @@ impl Finder {
                     if !selection.takes(&stored) {
                         continue;
                     }
-                    if !filling.push_if_about(&stored, &self.dispatcher) {
+                    if !filling.push_if_meant(&stored, &self.dispatcher) {
                         return Ok(Some(stored.sequence));
                     }
                 }
@@ -355,10 +360,10 @@ impl Finder {
 // === impl Filling ===
 
 impl Filling<'_> {
-    /// Decodes an event and adds it if it is about what is asked for; the rest as for [`Filling::push`].
-    fn push_if_about(&mut self, stored: &StoredEvent, dispatcher: &Dispatcher) -> bool {
+    /// Decodes an event and adds it if it is meant; the rest as for [`Filling::push`].
+    fn push_if_meant(&mut self, stored: &StoredEvent, dispatcher: &Dispatcher) -> bool {
         let prepared = prepare(stored, dispatcher);
-        !self.selection.is_about(&prepared.subjects) || self.push(stored, &prepared)
+        !self.selection.means(stored, &prepared.subjects) || self.push(stored, &prepared)
     }
 
     /// Adds an event. `false` when it was the last one that the page has room for.

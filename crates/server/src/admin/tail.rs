@@ -241,7 +241,7 @@ fn read_chunk(
         match row {
             Row::Event(stored) => {
                 let prepared = prepare(&stored, &finder.dispatcher);
-                if selection.is_about(&prepared.subjects) {
+                if selection.means(&stored, &prepared.subjects) {
                     let event = Event::new(head.log_id, &stored, &prepared);
                     items.push((sequence, Kind::Event(Box::new(event))));
                 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use gateway_core::EventId;
+use gateway_core::{Agreement, EventId};
 
 use super::moment::Moment;
 
@@ -126,6 +126,9 @@ pub(super) struct Filters {
     /// Only events about this group
     #[arg(long, value_name = "ID")]
     pub(super) group: Option<String>,
+    /// Only where a shadow decider's answer compares so with the one given
+    #[arg(long, value_name = "HOW", value_parser = Agreement::ALL.map(Agreement::as_str))]
+    pub(super) shadow: Option<String>,
 }
 
 /// Options that are not listed here are fields of the body: see [`rewrite`].

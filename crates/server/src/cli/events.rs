@@ -81,6 +81,7 @@ pub(super) fn query(filters: &Filters) -> Vec<(&'static str, String)> {
         ("app", &filters.app),
         ("account", &filters.account),
         ("group", &filters.group),
+        ("shadow", &filters.shadow),
     ];
     pairs
         .into_iter()

@@ -98,6 +98,10 @@ fn facts(event: &Event) -> Vec<(&'static str, String)> {
             event.verdict.as_ref().map(verdict).unwrap_or_default(),
         ),
         (
+            "shadow",
+            event.verdict.as_ref().and_then(shadow).unwrap_or_default(),
+        ),
+        (
             "outcome",
             event.outcome.as_ref().map(outcome).unwrap_or_default(),
         ),
@@ -125,15 +129,50 @@ fn outcome(outcome: &Outcome) -> String {
 
 fn verdict(verdict: &Value) -> String {
     let part = |name: &str| verdict.get(name).map(show_plain);
-    let elapsed = verdict.get("elapsed_us").and_then(Value::as_u64);
-    let elapsed = elapsed.map(|us| format!(" after {}.{:03} ms", us / 1000, us % 1000));
+    let by = match (part("by").as_deref(), part("decider"), part("policy")) {
+        (Some("decider"), Some(name), _) => Some(format!("by the decider {name}")),
+        (Some("policy"), name, policy) => {
+            let policy = policy.map(|policy| format!(" `{policy}`"));
+            let name = name.map(|name| format!(" in place of the decider {name}"));
+            let parts = [Some("by the policy".to_owned()), policy, name];
+            Some(parts.into_iter().flatten().collect())
+        }
+        (by, ..) => by.map(|by| format!("by the {by}")),
+    };
     let parts = [
-        part("by").map(|by| format!("by the {by}")),
-        part("reason").map(|reason| format!(" ({reason})")),
-        elapsed,
+        by,
+        why(verdict),
+        millis(verdict, "elapsed_us").map(|after| format!(" after {after}")),
+        millis(verdict, "asked_us").map(|waited| format!(", {waited} of it waiting")),
         part("ack").map(|ack| format!(": {ack}")),
     ];
     parts.into_iter().flatten().collect()
+}
+
+fn shadow(verdict: &Value) -> Option<String> {
+    let shadow = verdict.get("shadow")?;
+    let part = |name: &str| shadow.get(name).map(show_plain);
+    let parts = [
+        part("decider"),
+        part("agreement").map(|agreement| format!(" {agreement}")),
+        why(shadow),
+        millis(shadow, "asked_us").map(|after| format!(" after {after}")),
+        part("ack").map(|ack| format!(": {ack}")),
+    ];
+    Some(parts.into_iter().flatten().collect())
+}
+
+/// The reason in brackets, with its detail.
+fn why(answer: &Value) -> Option<String> {
+    let reason = show_plain(answer.get("reason")?);
+    let detail = answer.get("detail").map(show_plain);
+    let detail = detail.map_or(String::new(), |detail| format!(": {detail}"));
+    Some(format!(" ({reason}{detail})"))
+}
+
+fn millis(answer: &Value, name: &str) -> Option<String> {
+    let us = answer.get(name).and_then(Value::as_u64)?;
+    Some(format!("{}.{:03} ms", us / 1000, us % 1000))
 }
 
 fn show_plain(value: &Value) -> String {
@@ -177,6 +216,19 @@ mod tests {
         assert_eq!(
             verdict(&policy),
             "by the policy (deadline) after 1500.042 ms: {\"ErrorCode\":0}"
+        );
+        let failed = json!({
+            "ack": {"ErrorCode": 1}, "by": "policy", "decider": "moderation", "policy": "refuse", "reason": "status",
+            "detail": "status 500", "elapsed_us": 2_500, "asked_us": 2_000,
+            "shadow": {"decider": "trial", "agreement": "unmatched", "ack": {"ErrorCode": 0}, "asked_us": 1_001},
+        });
+        assert_eq!(
+            verdict(&failed),
+            "by the policy `refuse` in place of the decider moderation (status: status 500) after 2.500 ms, 2.000 ms of it waiting: {\"ErrorCode\":1}"
+        );
+        assert_eq!(
+            shadow(&failed).unwrap(),
+            "trial unmatched after 1.001 ms: {\"ErrorCode\":0}"
         );
     }
 

@@ -137,7 +137,7 @@ fn check_decider(
         config: config.clone(),
         url: url?,
         token,
-        roots: Arc::new(roots(key("ca"), config, problems)?),
+        roots: Arc::new(roots(name, config, problems)?),
     })
 }
 
@@ -151,17 +151,13 @@ fn parse_url(text: &str) -> Option<http::Uri> {
 }
 
 /// The public authorities, or those of `ca`.
-fn roots(
-    key: String,
-    config: &DeciderConfig,
-    problems: &mut Vec<Problem>,
-) -> Option<RootCertStore> {
+fn roots(name: &str, config: &DeciderConfig, problems: &mut Vec<Problem>) -> Option<RootCertStore> {
     let Some(path) = &config.ca else {
         return Some(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect());
     };
     let mut problem = |message: String| {
         problems.push(Problem {
-            key: key.clone(),
+            key: format!("deciders.{name}.ca"),
             origin: path.display().to_string(),
             message,
         });

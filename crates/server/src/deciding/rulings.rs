@@ -89,6 +89,17 @@ impl Rulings {
             .or_else(|| self.general.get(command))
     }
 
+    /// Every ruling with its command, and the vendor's number of the app where it differs for one.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Option<u64>, &str, &Ruling)> {
+        let general = self.general.iter();
+        let general = general.map(|(command, ruling)| (None, command.as_str(), &**ruling));
+        let by_app = self.by_app.iter().flat_map(|(app, rulings)| {
+            let rulings = rulings.iter();
+            rulings.map(|(command, ruling)| (Some(*app), command.as_str(), &**ruling))
+        });
+        general.chain(by_app)
+    }
+
     /// Every decider, by name.
     pub(crate) fn deciders(&self) -> impl Iterator<Item = &Arc<Decider>> {
         self.deciders.values()

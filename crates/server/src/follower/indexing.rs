@@ -2,11 +2,19 @@
 
 use std::time::Instant;
 
-use gateway_core::{Causes, Subjects};
-use gateway_journal::{Key, Row, Sequence};
+use gateway_core::{Agreement, Causes, Subjects};
+use gateway_journal::{Key, Row, Sequence, StoredEvent};
 use tracing::warn;
 
 use super::{Follower, READ, tell};
+
+/// What an event is found by.
+pub(super) struct FoundBy {
+    sequence: Sequence,
+    subjects: Subjects,
+    /// How a shadow decider's answer compares.
+    agreement: Option<Agreement>,
+}
 
 impl Follower {
     /// Lets an index that is behind the live position read for itself; tells whether there is more to read.
@@ -25,29 +33,24 @@ impl Follower {
         };
         let last = rows.last().map_or(self.position, Row::sequence);
         let through = last.min(self.position);
-        let subjects: Vec<(Sequence, Subjects)> = rows
+        let found_by: Vec<FoundBy> = rows
             .into_iter()
             .filter(|row| row.sequence() <= through)
             .filter_map(|row| match row {
-                Row::Event(event) => Some((event.sequence, self.prepare(&event)?.1.subjects)),
+                Row::Event(event) => {
+                    let prepared = self.prepare(&event).map(|(_, prepared)| prepared);
+                    FoundBy::of(&event, prepared.unwrap_or_default().subjects)
+                }
                 // The live reading has told of it.
                 Row::Damaged(_) => None,
             })
             .collect();
-        self.add_to_index(&subjects, through) && through < self.position
+        self.add_to_index(&found_by, through) && through < self.position
     }
 
     /// Adds what was read up to `through`; tells whether the index has taken it.
-    pub(super) fn add_to_index(
-        &mut self,
-        subjects: &[(Sequence, Subjects)],
-        through: Sequence,
-    ) -> bool {
-        let entries = subjects.iter().flat_map(|(sequence, subjects)| {
-            let accounts = subjects.accounts.iter().map(|name| Key::Account(name));
-            let groups = subjects.groups.iter().map(|name| Key::Group(name));
-            accounts.chain(groups).map(|key| (key, *sequence))
-        });
+    pub(super) fn add_to_index(&mut self, found_by: &[FoundBy], through: Sequence) -> bool {
+        let entries = found_by.iter().flat_map(FoundBy::entries);
         let added = self.parts.index.add(entries, through);
         if let Err(error) = &added {
             self.index_stall.begin();
@@ -57,5 +60,29 @@ impl Follower {
             }
         }
         added.is_ok()
+    }
+}
+
+// === impl FoundBy ===
+
+impl FoundBy {
+    /// `None` for an event that nothing finds.
+    pub(super) fn of(event: &StoredEvent, subjects: Subjects) -> Option<Self> {
+        let agreement = event.envelope.agreement();
+        let is_found =
+            agreement.is_some() || !subjects.accounts.is_empty() || !subjects.groups.is_empty();
+        is_found.then_some(Self {
+            sequence: event.sequence,
+            subjects,
+            agreement,
+        })
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (Key<'_>, Sequence)> {
+        let accounts = self.subjects.accounts.iter().map(|name| Key::Account(name));
+        let groups = self.subjects.groups.iter().map(|name| Key::Group(name));
+        let shadow = self.agreement.map(Key::Shadow);
+        let keys = accounts.chain(groups).chain(shadow);
+        keys.map(|key| (key, self.sequence))
     }
 }

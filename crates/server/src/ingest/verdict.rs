@@ -59,7 +59,7 @@ impl Ingest {
             event: Some((envelope, body.clone())),
         };
         let decided = match (&who, installed) {
-            (Who::Decider(decider), _) => decider.ask(&question, ruling.rules, left).await,
+            (Who::Decider(service), _) => service.ask(&question, ruling.rules, left).await,
             (Who::PlugIn, Some(installed)) => {
                 let asking = self.ask(installed, &body, cx, left, ruling.rules);
                 asking.await
@@ -79,9 +79,9 @@ impl Ingest {
         match &who {
             Who::Nobody => {}
             Who::PlugIn => verdict.asked_us = Some(micros(asked.elapsed())),
-            Who::Decider(decider) => {
+            Who::Decider(service) => {
                 verdict.asked_us = Some(micros(asked.elapsed()));
-                verdict.decider = Some(decider.name().to_owned());
+                verdict.decider = Some(service.name().to_owned());
             }
         }
         tally.end(outcome(&decided));

@@ -1,6 +1,6 @@
 //! What services answered that were asked about before-callbacks, and how often the policy answered in their place.
 
-use gateway_core::{Agreement, CheckedAck, Dispatcher, Phase, PolicyReason};
+use gateway_core::{Agreement, CheckedAck, Dispatcher, Installed, Phase, PolicyReason};
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::{OTHER, Registration, callbacks::DURATION_SECONDS};
@@ -102,7 +102,7 @@ impl PolicyMetrics {
         };
         let mut rows: Vec<Option<Vec<IntCounter>>> = dispatcher
             .iter()
-            .map(|installed| installed.descriptor())
+            .map(Installed::descriptor)
             .map(|known| (known.phase == Phase::Before).then(|| row(known.command)))
             .collect();
         rows.push(Some(row(OTHER)));

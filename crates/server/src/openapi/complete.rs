@@ -22,6 +22,7 @@ pub(crate) const EXECUTABLE: &str = "x-executable";
 pub(crate) const JSON: &str = "application/json";
 
 const EVENTS: &str = "Events";
+const DECIDING: &str = "Deciding";
 const GATEWAY: &str = "Gateway";
 
 const TOKEN: &str =
@@ -67,10 +68,11 @@ fn add_examples(document: &mut Value, entries: &[Entry]) {
 fn add_tags(document: &mut Value, entries: &[Entry]) {
     for (path, operation) in operations(document) {
         if operation.get("tags").is_none() {
-            let tag = if path.starts_with("/v1/events") || path == "/v1/drift" {
-                EVENTS
-            } else {
-                GATEWAY
+            let tag = match path.as_str() {
+                "/v1/deciders" | "/v1/rulings" => DECIDING,
+                "/v1/drift" => EVENTS,
+                path if path.starts_with("/v1/events") => EVENTS,
+                _ => GATEWAY,
             };
             *at(operation, &["tags"]) = json!([tag]);
         }
@@ -88,6 +90,10 @@ fn add_tags(document: &mut Value, entries: &[Entry]) {
         }
     }
     tags.push(json!({ "name": EVENTS, "description": "What was received." }));
+    tags.push(json!({
+        "name": DECIDING,
+        "description": "Who decides about before-callbacks, and how the deciders are doing.",
+    }));
     tags.push(json!({ "name": GATEWAY, "description": "The gateway itself." }));
     *at(document, &["tags"]) = json!(tags);
 }

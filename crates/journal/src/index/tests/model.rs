@@ -11,6 +11,7 @@ use super::*;
 pub(super) struct Model {
     accounts: BTreeMap<String, BTreeSet<Sequence>>,
     groups: BTreeMap<String, BTreeSet<Sequence>>,
+    shadows: BTreeMap<String, BTreeSet<Sequence>>,
     pub(super) trimmed: Sequence,
 }
 
@@ -20,6 +21,7 @@ impl Model {
             let (side, id) = match key {
                 Key::Account(id) => (&mut self.accounts, id),
                 Key::Group(id) => (&mut self.groups, id),
+                Key::Shadow(agreement) => (&mut self.shadows, agreement.as_str()),
             };
             side.entry(id.to_owned()).or_default().insert(sequence);
         }
@@ -85,6 +87,7 @@ fn three_hundred_thousand_entries_are_found_as_in_the_model() {
                     account,
                     group,
                     before,
+                    ..IndexQuery::default()
                 };
                 assert_eq!(find(index, &query, 60).unwrap(), model.find(&query, 60));
             }
@@ -187,6 +190,7 @@ proptest! {
                         account: account.map(|id| IDS[usize::from(id)]),
                         group: group.map(|id| IDS[usize::from(id)]),
                         before: back.map(|back| (head + 1).saturating_sub(back)),
+                        ..IndexQuery::default()
                     };
                     prop_assert_eq!(find(&index, &query, limit).unwrap(), model.find(&query, limit));
                 }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use gateway_core::Agreement;
+
 use super::*;
 
 #[test]
@@ -23,6 +25,31 @@ fn pages_follow_each_other_without_a_gap() {
         }
     }
     assert_eq!(all, (1..=5_100).rev().collect::<Vec<_>>());
+}
+
+#[test]
+fn events_are_found_by_how_a_shadow_compares() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(&dir, BY_HAND);
+    let [disagreed, agreed] = [Agreement::Disagreed, Agreement::Agreed].map(Key::Shadow);
+    let alice = Key::Account("alice");
+    let entries = [
+        (disagreed, 1),
+        (alice, 2),
+        (agreed, 2),
+        (alice, 3),
+        (disagreed, 3),
+    ];
+    index.add(entries, 3).unwrap();
+    index.shared.flush().unwrap();
+
+    let query = |account| IndexQuery {
+        account,
+        shadow: Some(Agreement::Disagreed),
+        ..IndexQuery::default()
+    };
+    assert_eq!(find(&index, &query(None), 10).unwrap(), [3, 1]);
+    assert_eq!(find(&index, &query(Some("alice")), 10).unwrap(), [3]);
 }
 
 #[test]

@@ -197,6 +197,7 @@ async fn only_what_was_asked_for_comes() {
         },
         account: Some("alice".to_owned()),
         group: None,
+        shadow: None,
     };
     let (mut tail, _stop) = follow(&log, shop, None, SELDOM);
     next(&mut tail).await.unwrap();

@@ -1,0 +1,345 @@
+//! Every policy against every fault, and the circuit breaker.
+
+use std::time::{Duration, Instant};
+
+use gateway_test_support::{ChatApp, Manner, Sink};
+use serde_json::{Value, json};
+
+use super::{C2C, FRIENDS, ack, answering, json_of, message, recorded, setup};
+use crate::harness::{Gateway, SHOP, SHOP_TOKEN, Setup, eventually};
+
+/// A short deadline, since many callbacks wait for it here.
+const DEADLINE: Duration = Duration::from_millis(400);
+
+/// An app for each policy: its number, the policy, and what it answers.
+fn policies() -> [(u64, &'static str, Value); 3] {
+    let refused = ack(1, json!({}));
+    [
+        (1, "\"allow\"", ack(0, json!({}))),
+        (2, "\"refuse\"", refused),
+        (
+            3,
+            "{ ErrorCode = 120001, ErrorInfo = \"later\" }",
+            ack(120_001, json!({ "ErrorInfo": "later" })),
+        ),
+    ]
+}
+
+/// The apps with their policies for a command.
+fn apps(command: &str, policies: &[(u64, &'static str, Value)]) -> String {
+    let apps = policies.iter().map(|(id, policy, _)| {
+        format!(
+            "[apps.app{id}]\nsdk_app_id = {id}\nunsigned = true\n\
+             [apps.app{id}.commands.\"{command}\"]\npolicy = {policy}\n"
+        )
+    });
+    apps.collect()
+}
+
+/// Calls as one of the apps, and tells the ack with the verdict that is recorded.
+fn call(gateway: &Gateway, id: u64, command: &str, body: &str) -> (Value, Value) {
+    let app = ChatApp {
+        sdk_app_id: id,
+        token: None,
+    };
+    let query = format!("command={command}&app=app{id}&limit=1");
+    let newest = |gateway: &Gateway| gateway.page(&query).data.pop();
+    let before = newest(gateway).map(|event| event.id);
+    let answer = json_of(&gateway.call_as(&app, command, body));
+    let event = eventually("the verdict is recorded", || {
+        newest(gateway).filter(|event| before.as_ref() != Some(&event.id))
+    });
+    (answer, event.verdict.unwrap())
+}
+
+#[test]
+fn every_policy_answers_for_every_fault_of_a_decider() {
+    let sink = Sink::start(Manner::Silence).unwrap();
+    let mut rest = apps(C2C, &policies());
+    rest.push_str("[callbacks]\ndeadline = \"400ms\"\n");
+    let setup = setup(&sink, "breaker_failures = 1000000", &rest);
+    let gateway = setup.start();
+    let head =
+        |status: &str, more: &str| format!("HTTP/1.1 {status} Told\r\n{more}\r\n").into_bytes();
+    let told = |body: Value| Manner::Answer(200, body.to_string());
+    let faults = [
+        ("deadline", Manner::Silence),
+        (
+            "deadline",
+            Manner::Raw(head("200", "Content-Length: 9\r\n")),
+        ),
+        ("deadline", Manner::Raw(b"HTTP/1.1 200 To".to_vec())),
+        ("unreachable", Manner::Close),
+        (
+            "unreachable",
+            Manner::Raw(b"SSH-2.0-OpenSSH\r\n\r\n".to_vec()),
+        ),
+        ("redirect", Manner::Answer(302, String::new())),
+        ("status", Manner::Answer(500, ack(0, json!({})).to_string())),
+        ("status", Manner::Answer(204, String::new())),
+        (
+            "too_large",
+            Manner::Answer(200, " ".repeat(70_000) + &ack(0, json!({})).to_string()),
+        ),
+        (
+            "too_large",
+            Manner::Raw([head("200", ""), vec![b' '; 70_000]].concat()),
+        ),
+        ("invalid", Manner::Answer(200, "<html>".to_owned())),
+        ("invalid", Manner::Answer(200, String::new())),
+        ("invalid", Manner::Answer(200, "[]".to_owned())),
+        ("invalid", told(json!({ "ActionStatus": "OK" }))),
+        ("invalid", told(ack(0, json!({ "ErrorCode": "0" })))),
+        ("invalid", told(ack(0, json!({ "ErrorInfo": null })))),
+        ("invalid", told(ack(0, json!({ "MsgBody": "hi" })))),
+        ("code", told(ack(3, json!({})))),
+        ("code", told(ack(10_100, json!({})))),
+        (
+            "failed",
+            told(json!({ "ActionStatus": "FAIL", "ErrorCode": 1, "ErrorInfo": "" })),
+        ),
+    ];
+    let mut counts = std::collections::BTreeMap::new();
+    for (reason, manner) in &faults {
+        sink.behave(manner.clone());
+        for (id, policy, expected) in policies() {
+            let (answer, verdict) = call(&gateway, id, C2C, &message("alice"));
+            let case = format!("{policy} for {reason} by {manner:.80?}: {verdict}");
+            assert_eq!(answer, expected, "{case}");
+            assert_eq!(verdict["ack"], expected, "{case}");
+            assert_eq!(
+                (&verdict["by"], &verdict["reason"]),
+                (&json!("policy"), &json!(reason)),
+                "{case}"
+            );
+            let word = policy.trim_matches('"');
+            let word = if word.starts_with('{') { "ack" } else { word };
+            assert_eq!(
+                (&verdict["policy"], &verdict["decider"]),
+                (&json!(word), &json!("sink")),
+                "{case}"
+            );
+            let elapsed = Duration::from_micros(verdict["elapsed_us"].as_u64().unwrap());
+            assert!(elapsed < DEADLINE, "{case}");
+            *counts.entry(*reason).or_insert(0) += 1;
+        }
+    }
+    for (reason, count) in counts {
+        let labels = [("command", C2C), ("reason", reason)];
+        assert_eq!(
+            gateway.metric("gateway_policy_total", &labels),
+            count,
+            "{reason}"
+        );
+        let labels = [("decider", "sink"), ("outcome", reason)];
+        assert_eq!(
+            gateway.metric("gateway_decider_requests_total", &labels),
+            count,
+            "{reason}"
+        );
+    }
+    assert_eq!(
+        gateway.metric("gateway_callbacks_total", &[("outcome", "policy")]),
+        3 * faults.len() as u64
+    );
+}
+
+#[test]
+fn every_policy_answers_for_every_fault_of_a_plug_in() {
+    const ASK: &str = "Faulty.Ask";
+    let own = (
+        3,
+        "{ ErrorCode = 1, ErrorInfo = \"later\" }",
+        ack(1, json!({ "ErrorInfo": "later" })),
+    );
+    let [allow, refuse, _] = policies();
+    // The plug-in's own refusal has another text.
+    let refuse = (
+        refuse.0,
+        refuse.1,
+        ack(1, json!({ "ErrorInfo": "refused" })),
+    );
+    let policies = [allow, refuse, own];
+    let setup = Setup::faulty();
+    setup.configure(&format!(
+        "[callbacks]\ndeadline = \"400ms\"\n{}",
+        apps(ASK, &policies)
+    ));
+    let gateway = setup.start();
+    for (act, reason) in [
+        ("err", "error"),
+        ("panic", "panic"),
+        ("hang", "deadline"),
+        // Each blocks a thread for good, of which a command has four.
+        ("block", "deadline"),
+    ] {
+        for (id, policy, expected) in &policies {
+            let body = format!(r#"{{"id":"{act}","act":"{act}"}}"#);
+            let (answer, verdict) = call(&gateway, *id, ASK, &body);
+            assert_eq!(answer, *expected, "{policy} for {act}");
+            assert_eq!(verdict["reason"], reason, "{policy} for {act}");
+            // A thread that was blocked is given up; the next case wants a new one.
+            eventually("the plug-in decides again", || {
+                let (_, verdict) = call(&gateway, *id, ASK, r#"{"id":"next","act":"allow"}"#);
+                (verdict["by"] == "plug-in").then_some(())
+            });
+        }
+    }
+    let (answer, verdict) = call(&gateway, 2, ASK, "not JSON");
+    assert_eq!(answer, ack(1, json!({})));
+    assert_eq!(verdict["reason"], "undecodable");
+}
+
+#[test]
+fn a_refusal_of_friend_requests_names_every_account() {
+    let policies = [(1, "\"refuse\"", Value::Null)];
+    let sink = Sink::start(Manner::Close).unwrap();
+    let commands = format!(
+        "[commands.\"{FRIENDS}\"]\ndecider = \"sink\"\n{}",
+        apps(FRIENDS, &policies)
+    );
+    let setup = setup(&sink, "", &commands);
+    let gateway = setup.start();
+    let body = r#"{"Requester_Account":"alice","From_Account":"alice","FriendItem":[{"To_Account":"bob"},{"To_Account":"carol"}],"AddType":"Add_Type_Both","ForceAddFlags":0,"EventTime":1631777344870}"#;
+    let (answer, _) = call(&gateway, 1, FRIENDS, body);
+    let item = |account: &str| json!({ "To_Account": account, "ResultCode": 38_000, "ResultInfo": "not allowed" });
+    let items = json!({ "ResultItem": [item("bob"), item("carol")] });
+    assert_eq!(answer, ack(0, items));
+    let (answer, _) = call(&gateway, 1, FRIENDS, "not JSON");
+    assert_eq!(answer, ack(1, json!({})));
+}
+
+#[test]
+fn a_decider_that_cannot_be_reached_is_answered_for() {
+    let sink = Sink::start(Manner::Silence).unwrap();
+    let setup = setup(&sink, "", "policy = \"refuse\"\n");
+    drop(sink);
+    let gateway = setup.start();
+    assert_eq!(
+        json_of(&gateway.call(C2C, message("alice")))["ErrorCode"],
+        1
+    );
+    let verdict = recorded(&gateway, "account=alice").verdict.unwrap();
+    assert_eq!(verdict["reason"], "unreachable");
+    assert!(
+        verdict["detail"].as_str().unwrap().contains("refused"),
+        "{verdict}"
+    );
+}
+
+#[test]
+fn the_breaker_opens_answers_at_once_probes_and_closes() {
+    let sink = Sink::start(Manner::Answer(503, String::new())).unwrap();
+    let decider = "breaker_failures = 3\nbreaker_pause = \"200ms\"";
+    let setup = setup(&sink, decider, "policy = \"refuse\"\n");
+    let gateway = setup.start();
+    let code = |name: &str| json_of(&gateway.call(C2C, message(name)))["ErrorCode"].clone();
+    let breaker = || {
+        let deciders: Value = serde_json::from_slice(&gateway.get("/v1/deciders").body).unwrap();
+        deciders["data"][0]["breaker"].as_str().unwrap().to_owned()
+    };
+    for _ in 0..3 {
+        assert_eq!(breaker(), "closed");
+        assert_eq!(code("down"), 1);
+    }
+    assert_eq!(sink.heard().len(), 3);
+    assert_eq!(breaker(), "open");
+    assert_eq!(
+        gateway.metric("gateway_decider_open", &[("decider", "sink")]),
+        1
+    );
+    // One that hangs would cost everybody the deadline; nobody waits for a probe either.
+    sink.behave(Manner::Silence);
+    eventually("it is probed", || {
+        let asked = Instant::now();
+        assert_eq!(code("open"), 1);
+        assert!(asked.elapsed() < Duration::from_secs(1), "nobody waits");
+        (!sink.heard().is_empty()).then_some(())
+    });
+    let verdict = recorded(&gateway, "account=open&limit=1").verdict.unwrap();
+    assert_eq!(verdict["reason"], "breaker");
+
+    sink.behave(answering(&ack(0, json!({}))));
+    eventually("it decides again", || (code("up") == 0).then_some(()));
+    assert_eq!(breaker(), "closed");
+    assert_eq!(
+        gateway.metric("gateway_decider_open", &[("decider", "sink")]),
+        0
+    );
+    let logs = setup.logs();
+    assert_eq!(
+        logs.matches("has failed too often in a row").count(),
+        1,
+        "{logs}"
+    );
+    assert_eq!(logs.matches("answers again").count(), 1, "{logs}");
+}
+
+#[test]
+fn nonsense_does_not_open_the_breaker() {
+    let sink = Sink::start(Manner::Answer(200, "nonsense".to_owned())).unwrap();
+    let setup = setup(&sink, "breaker_failures = 1", "");
+    let gateway = setup.start();
+    for _ in 0..3 {
+        gateway.acked(C2C, message("alice"));
+    }
+    assert_eq!(sink.heard().len(), 3);
+}
+
+#[test]
+fn a_connection_that_the_decider_closed_meanwhile_is_replaced() {
+    let sink = Sink::start(answering(&ack(1, json!({})))).unwrap();
+    let setup = setup(&sink, "", "");
+    let gateway = setup.start();
+    let code = || json_of(&gateway.call(C2C, message("alice")))["ErrorCode"].clone();
+    assert_eq!(code(), 1);
+    // The kept connection is closed without an answer; the question is asked again on a new one.
+    sink.behave(Manner::Close);
+    assert_eq!(code(), 0, "both are closed: the policy allows");
+    assert_eq!(sink.heard().len(), 3);
+    sink.behave(answering(&ack(1, json!({}))));
+    assert_eq!(code(), 1);
+}
+
+#[test]
+fn too_many_questions_at_once_are_answered_for() {
+    let sink = Sink::start(Manner::Silence).unwrap();
+    let setup = setup(&sink, "concurrency = 1", "");
+    let gateway = setup.start();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| gateway.acked(C2C, message("first")));
+        eventually("the first one is asked", || {
+            (!sink.heard().is_empty()).then_some(())
+        });
+        gateway.acked(C2C, message("second"));
+        let verdict = recorded(&gateway, "account=second").verdict.unwrap();
+        assert_eq!(verdict["reason"], "busy");
+        first.join().unwrap();
+    });
+    let verdict = recorded(&gateway, "account=first").verdict.unwrap();
+    assert_eq!(verdict["reason"], "deadline");
+}
+
+#[test]
+fn before_callbacks_are_answered_while_the_journal_is_full() {
+    let setup = Setup::new().variable("GATEWAY_JOURNAL__BYTES_MAX", "1 MiB");
+    let sink = Sink::start(answering(&ack(1, json!({})))).unwrap();
+    setup.configure(&format!(
+        "[apps.shop]\nsdk_app_id = {SHOP}\ntoken = \"{SHOP_TOKEN}\"\n\
+         [deciders.sink]\nurl = \"http://{}/\"\n[commands.\"{C2C}\"]\ndecider = \"sink\"\n\
+         [commands.\"Live.Asked\"]\nuntyped = true\n[journal]\nretention = \"30d\"\n",
+        sink.address()
+    ));
+    let gateway = setup.start();
+    // Nothing handles them, and nothing may be lost of them.
+    let unhandled = "x".repeat(200_000);
+    let body = format!("{{\"PairList\":[],\"New\":\"{unhandled}\"}}");
+    eventually("the journal is full", || {
+        let answer = gateway.call("Sns.CallbackFriendDelete", &body);
+        (answer.status == 503).then_some(())
+    });
+    assert_eq!(
+        json_of(&gateway.call(C2C, message("alice"))),
+        ack(1, json!({}))
+    );
+}
