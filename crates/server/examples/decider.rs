@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 #[handler]
 fn decide(Json(message): Json<Value>) -> Json<Value> {
-    let refused = message["MsgBody"].to_string().contains("red packet");
+    let body = message.get("MsgBody").map(Value::to_string);
+    let refused = body.is_some_and(|body| body.contains("red packet"));
     let (code, info) = if refused {
         (120_001, "no red packets here")
     } else {

@@ -4,6 +4,7 @@
 //! for each plug-in that has had work. Start at [`run`]; [`serve`] adds what a process needs: logs, signals, words.
 
 mod demo;
+mod files;
 mod logs;
 mod port;
 mod reload;

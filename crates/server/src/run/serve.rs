@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{Control, Durability, Listeners, demo, logs, run};
+use super::{Control, Durability, Listeners, demo, files, logs, run};
 use crate::{
     cli,
     config::{self, Checked, Config, Problems},
@@ -68,6 +68,7 @@ fn start<L: List>(
     durability: Durability,
 ) -> anyhow::Result<()> {
     logs::start(&checked.config.log).context("log.level")?;
+    files::raise_limit();
     let checked = demo::add(checked)?;
     let listeners = Listeners::bind(&checked.config)?;
     let welcome = welcome(source, &checked, &listeners)?;
