@@ -321,6 +321,25 @@ fn too_many_questions_at_once_are_answered_for() {
 }
 
 #[test]
+fn a_body_counts_as_memory_as_long_as_it_is_asked_about() {
+    let sink = Sink::start(Manner::Silence).unwrap();
+    let setup = setup(&sink, "", "")
+        .variable("GATEWAY_CALLBACKS__BODY_MAX", "4 KiB")
+        .variable("GATEWAY_CALLBACKS__BODIES_MAX", "4 KiB");
+    let gateway = setup.start();
+    let long = message(&"a".repeat(1_400));
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| gateway.acked(C2C, &long));
+        eventually("the first one is asked", || {
+            (!sink.heard().is_empty()).then_some(())
+        });
+        assert_eq!(gateway.call(C2C, &long).status, 503);
+        first.join().unwrap();
+    });
+    gateway.acked(C2C, &long);
+}
+
+#[test]
 fn before_callbacks_are_answered_while_the_journal_is_full() {
     let setup = Setup::new().variable("GATEWAY_JOURNAL__BYTES_MAX", "1 MiB");
     let sink = Sink::start(answering(&ack(1, json!({})))).unwrap();

@@ -29,13 +29,14 @@ impl AskedShadow {
         ruling: &Ruling,
         question: &Arc<Question>,
         budget: Duration,
-        reserved: Reserved,
+        reserved: &Arc<Reserved>,
     ) -> Option<Self> {
         let decider = ruling.shadow.as_ref()?;
         if !decider.wants(question.simulated) || reserved.is_scarce() {
             return None;
         }
         let (asking, question, rules) = (Arc::clone(decider), Arc::clone(question), ruling.rules);
+        let reserved = Arc::clone(reserved);
         // It ends within the budget.
         let answer = tokio::spawn(async move {
             let asked = Instant::now();

@@ -51,7 +51,8 @@ impl Ingest {
             body: body.clone(),
             simulated: envelope.simulated,
         });
-        let shadow = AskedShadow::ask(ruling, &question, left, reserved);
+        let reserved = Arc::new(reserved);
+        let shadow = AskedShadow::ask(ruling, &question, left, &reserved);
         let who = chosen(ruling, installed, envelope.simulated);
         let cx = Arc::new((*envelope).clone());
         let mut unrecorded = Unrecorded {
@@ -89,6 +90,7 @@ impl Ingest {
         if let Some(shadow) = shadow {
             shadow.record_beside(decided.ok(), unrecorded);
         }
+        drop(reserved);
         ack
     }
 
