@@ -4,6 +4,7 @@
 //! at [`load`]; `config/default.toml` is the manual.
 
 mod commands;
+mod deciders;
 mod layers;
 mod policy;
 mod problem;
@@ -22,7 +23,8 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize, Serializer};
 
-pub use commands::{CheckedCommand, CheckedCommands, CheckedDecider};
+pub use commands::{CheckedCommand, CheckedCommands};
+pub use deciders::CheckedDecider;
 pub use layers::load;
 pub use policy::PolicyConfig;
 pub use problem::{Problem, Problems};

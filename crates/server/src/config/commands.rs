@@ -1,38 +1,14 @@
-//! The rules of `[deciders]` and `[commands]`: who decides about which command, and what is answered when nobody does.
+//! The rules of `[commands]`: who decides about which command, and what is answered when nobody does.
 
-use std::{collections::BTreeMap, fs, sync::Arc};
+use std::collections::BTreeMap;
 
-use gateway_core::{AckRules, CheckedAck, Descriptor, Phase, Token};
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
-use secrecy::ExposeSecret;
-use serde_json::Value;
+use gateway_core::{AckRules, CheckedAck, Descriptor, Phase};
+use serde_json::{Map, Value};
 
 use super::{
-    CommandConfig, Config, DeciderConfig, PolicyConfig, Problem,
-    validate::{is_plain_name, read_secret},
+    CommandConfig, Config, PolicyConfig, Problem,
+    deciders::{NO_SHADOW, PLUG_IN},
 };
-
-/// Who decides in the place of a decider: the command's plug-in. No decider is called so.
-pub(crate) const PLUG_IN: &str = "plug-in";
-
-/// In the place of a shadow decider's name: none.
-pub(crate) const NO_SHADOW: &str = "none";
-
-/// A decider with what its keys name.
-#[derive(Debug, Clone)]
-pub struct CheckedDecider {
-    /// The keys.
-    pub config: DeciderConfig,
-    /// The URL, parsed.
-    pub url: http::Uri,
-    /// What signs its requests.
-    pub token: Option<Token>,
-    /// Who vouches for its certificate.
-    pub roots: Arc<RootCertStore>,
-}
 
 /// Who decides about a command, for one app or for all.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,135 +25,6 @@ pub struct CheckedCommand {
 
 /// By command.
 pub type CheckedCommands = BTreeMap<String, CheckedCommand>;
-
-// === impl CheckedDecider ===
-
-impl CheckedDecider {
-    /// Whether nothing differs, in the keys and in the files that they name.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let tokens = (&self.token, &other.token);
-        self.config == other.config
-            && self.roots.roots == other.roots.roots
-            && match tokens {
-                (Some(token), Some(other)) => token.is_same(other),
-                (None, None) => true,
-                _ => false,
-            }
-    }
-}
-
-/// Reads what the deciders' keys name.
-pub(super) fn check_deciders(
-    config: &Config,
-    problems: &mut Vec<Problem>,
-) -> BTreeMap<String, CheckedDecider> {
-    let deciders = config.deciders.iter();
-    deciders
-        .filter_map(|(name, decider)| Some((name.clone(), check_decider(name, decider, problems)?)))
-        .collect()
-}
-
-fn check_decider(
-    name: &str,
-    config: &DeciderConfig,
-    problems: &mut Vec<Problem>,
-) -> Option<CheckedDecider> {
-    let key = |part: &str| format!("deciders.{name}.{part}");
-    if !is_plain_name(name) || [PLUG_IN, NO_SHADOW].contains(&name) {
-        problems.push(Problem::new(
-            format!("deciders.{name}"),
-            format!(
-                "expected a name of 1 to 32 of a-z, 0-9, - and _, other than {PLUG_IN} and {NO_SHADOW}"
-            ),
-        ));
-    }
-    let capacities = [
-        ("concurrency", config.concurrency as u64, 1, 1 << 16),
-        ("answer_max", config.answer_max.as_u64(), 1 << 10, 16 << 20),
-        (
-            "breaker_failures",
-            config.breaker_failures.into(),
-            1,
-            1 << 20,
-        ),
-    ];
-    for (part, value, least, most) in capacities {
-        if !(least..=most).contains(&value) {
-            problems.push(Problem::new(
-                key(part),
-                format!("expected {least} to {most}"),
-            ));
-        }
-    }
-    if config.breaker_pause.is_zero() {
-        problems.push(Problem::new(key("breaker_pause"), "expected more than 0s"));
-    }
-    let url = parse_url(&config.url);
-    if url.is_none() {
-        problems.push(Problem::new(
-            key("url"),
-            "expected a URL such as http://127.0.0.1:9000/chat, without user, query and fragment",
-        ));
-    }
-    let token = match &config.token_file {
-        None => None,
-        Some(path) => {
-            let key = key("token_file");
-            let secret = read_secret(&key, path, problems)?;
-            match Token::new(secret.expose_secret()) {
-                Ok(token) => Some(token),
-                Err(error) => {
-                    problems.push(Problem::new(key, error));
-                    return None;
-                }
-            }
-        }
-    };
-    Some(CheckedDecider {
-        config: config.clone(),
-        url: url?,
-        token,
-        roots: Arc::new(roots(name, config, problems)?),
-    })
-}
-
-fn parse_url(text: &str) -> Option<http::Uri> {
-    let url: http::Uri = text.parse().ok()?;
-    let authority = url.authority()?;
-    let is_http = ["http", "https"].contains(&url.scheme_str()?);
-    let is_plain =
-        !authority.as_str().contains('@') && url.query().is_none() && !text.contains('#');
-    (is_http && is_plain).then_some(url)
-}
-
-/// The public authorities, or those of `ca`.
-fn roots(name: &str, config: &DeciderConfig, problems: &mut Vec<Problem>) -> Option<RootCertStore> {
-    let Some(path) = &config.ca else {
-        return Some(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect());
-    };
-    let mut problem = |message: String| {
-        problems.push(Problem {
-            key: format!("deciders.{name}.ca"),
-            origin: path.display().to_string(),
-            message,
-        });
-    };
-    let pem = match fs::read(path) {
-        Ok(pem) => pem,
-        Err(error) => {
-            problem(format!("can't be read: {error}"));
-            return None;
-        }
-    };
-    let certificates = CertificateDer::pem_slice_iter(&pem).flatten();
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(certificates);
-    if added == 0 {
-        problem("expected a certificate in PEM".to_owned());
-        return None;
-    }
-    Some(roots)
-}
 
 /// Who decides about every before-command: for all apps, and for those that differ.
 pub(super) fn check_commands(
@@ -314,7 +161,7 @@ fn merge(own: &CommandConfig, general: &CommandConfig, rules: AckRules) -> Check
 }
 
 /// An ack of which only what matters need be written.
-fn completed(ack: &serde_json::Map<String, Value>) -> serde_json::Map<String, Value> {
+fn completed(ack: &Map<String, Value>) -> Map<String, Value> {
     let mut ack = ack.clone();
     for (field, value) in [
         ("ActionStatus", Value::from("OK")),
@@ -324,4 +171,67 @@ fn completed(ack: &serde_json::Map<String, Value>) -> serde_json::Map<String, Va
         ack.entry(field).or_insert(value);
     }
     ack
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::load, *};
+
+    const MESSAGE: &str = "C2C.CallbackBeforeSendMsg";
+
+    /// What is resolved of a configuration about messages: in general, and for the app `shop`.
+    fn check(text: &str) -> (CheckedCommand, Option<CheckedCommand>) {
+        let deciders =
+            "[deciders.one]\nurl = \"http://one\"\n[deciders.two]\nurl = \"http://two\"\n";
+        let app = "[apps.shop]\nsdk_app_id = 1\nunsigned = true\n";
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("gateway.toml");
+        std::fs::write(&file, format!("{deciders}{app}{text}")).unwrap();
+        let config = load(Some(&file), []).unwrap();
+        let descriptors = crate::callbacks::installed().descriptors();
+        let mut problems = Vec::new();
+        let (general, by_app) = check_commands(&config, &descriptors, &mut problems);
+        assert_eq!(problems, []);
+        (
+            general[MESSAGE].clone(),
+            by_app["shop"].get(MESSAGE).cloned(),
+        )
+    }
+
+    #[test]
+    fn without_a_word_the_plug_in_decides_and_the_policy_allows() {
+        let (general, own) = check("");
+        assert_eq!((general.decider, general.shadow), (None, None));
+        assert_eq!(general.policy, PolicyConfig::Allow);
+        assert_eq!(own, None);
+    }
+
+    #[test]
+    fn an_app_differs_in_what_it_says_and_in_nothing_else() {
+        let general = format!(
+            "[commands.\"{MESSAGE}\"]\ndecider = \"one\"\nshadow = \"two\"\npolicy = \"refuse\"\n"
+        );
+        let own = |keys: &str| {
+            check(&format!(
+                "{general}[apps.shop.commands.\"{MESSAGE}\"]\n{keys}"
+            ))
+            .1
+        };
+        let inherited = own("").unwrap();
+        assert_eq!(inherited, check(&general).0);
+        let differs =
+            own("decider = \"two\"\nshadow = \"none\"\npolicy = { ErrorCode = 2 }\n").unwrap();
+        assert_eq!(differs.decider.as_deref(), Some("two"));
+        assert_eq!(differs.shadow, None);
+        let PolicyConfig::Ack(ack) = differs.policy else {
+            panic!("an ack was written");
+        };
+        assert_eq!(
+            Value::Object(ack).to_string(),
+            r#"{"ActionStatus":"OK","ErrorCode":2,"ErrorInfo":""}"#
+        );
+        let plug_in = own("decider = \"plug-in\"\n").unwrap();
+        assert_eq!(plug_in.decider, None);
+        assert_eq!(plug_in.shadow.as_deref(), Some("two"));
+    }
 }

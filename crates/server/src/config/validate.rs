@@ -13,7 +13,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     AppConfig, Config, Problem, Problems,
-    commands::{CheckedCommands, CheckedDecider, check_commands, check_deciders},
+    commands::{CheckedCommands, check_commands},
+    deciders::{CheckedDecider, check_deciders},
 };
 
 /// A configuration that holds together, with the secrets read from their files.
