@@ -72,6 +72,8 @@ pub(crate) struct Follower {
     position: Sequence,
     /// The after-commands.
     commands: Vec<Progress>,
+    /// Where each plug-in stands in `commands`, at its index; `None` for a before-command.
+    places: Vec<Option<usize>>,
     finished: Arc<Finished>,
     stop: CancellationToken,
     /// Until when running handlers may end; set before `stop`.
@@ -168,10 +170,12 @@ impl Follower {
         for progress in &mut commands {
             progress.attach_at(position);
         }
+        let places = places(&commands, parts.dispatcher.iter().len());
         Ok(Self {
             reader: parts.journal.reader(),
             head,
             position,
+            places,
             commands,
             finished: Arc::default(),
             stop: CancellationToken::new(),
@@ -337,8 +341,8 @@ impl Follower {
 
     /// The progress of the plug-in at `index`; `None` for a before-command.
     fn command_at(&mut self, index: usize) -> Option<&mut Progress> {
-        let mut commands = self.commands.iter_mut();
-        commands.find(|progress| progress.index() == index)
+        let place = self.places.get(index).copied().flatten()?;
+        self.commands.get_mut(place)
     }
 
     fn report_lag(&self) {
@@ -361,6 +365,17 @@ pub(crate) enum StartError {
     /// No runtime or thread.
     #[error("failed to start the follower's thread")]
     Thread(#[from] io::Error),
+}
+
+/// Turns the places of the after-commands' plug-ins around; there are `installed` plug-ins.
+fn places(commands: &[Progress], installed: usize) -> Vec<Option<usize>> {
+    let mut places = vec![None; installed];
+    for (place, progress) in commands.iter().enumerate() {
+        if let Some(entry) = places.get_mut(progress.index()) {
+            *entry = Some(place);
+        }
+    }
+    places
 }
 
 fn tell(throttle: &Throttle, error: &(dyn Error + 'static)) {
