@@ -9,6 +9,8 @@ mod ack;
 #[cfg(test)]
 mod apps;
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod deciders;

@@ -1,5 +1,5 @@
 //! The gateway with plug-ins that misbehave, for the end-to-end tests: they block their thread, panic, err and dawdle,
-//! each under a command of its own.
+//! each under a command of its own. One that behaves takes batches, which no command of Chat's that is installed has.
 //!
 //! Each attempt of a handler appends a line `command id attempt` to the file named by `FAULTY_RAN`, before anything
 //! goes wrong. Not an example to copy for a plug-in: that is the crate `callback-friend-delete`.
@@ -16,7 +16,7 @@ use std::{
 
 use async_trait::async_trait;
 use gateway_core::{
-    Ack, AckRules, Answer, Callback, Context, EventTime, HandlerError, Noted, Phase, Subjects,
+    Ack, AckRules, Answer, Callback, Context, EventTime, HandlerError, Item, Noted, Phase, Subjects,
 };
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         .with(Told::<FailsOnce>::new(&ran))
         .with(Told::<Slow>::new(&ran))
         .with(Told::<Unreadable>::new(&ran))
+        .with(Batch { ran: ran.clone() })
         .with(Ask { ran });
     gateway_server::cli::main(callbacks)
 }
@@ -82,6 +83,31 @@ struct FailsOnce;
 struct Slow;
 /// Panics before its handler is called.
 struct Unreadable;
+
+/// The command whose body tells of several things.
+struct Batch {
+    ran: Ran,
+}
+
+/// A body of it.
+#[derive(Debug, Deserialize, Object)]
+struct FaultyBatchRequest {
+    /// One for each thing.
+    parts: Vec<FaultyPart>,
+}
+
+/// One of the things.
+#[derive(Debug, Deserialize, Object)]
+struct FaultyPart {
+    /// Who did it.
+    account: String,
+    /// Where.
+    group: String,
+    /// When, in seconds.
+    #[serde(default)]
+    #[oai(default)]
+    at: i64,
+}
 
 /// The before-command: its body says what to do.
 struct Ask {
@@ -235,6 +261,53 @@ impl<F: Fault> Callback for Told<F> {
     async fn handle(&self, cx: &Context, request: FaultyRequest) -> Result<Noted, HandlerError> {
         self.ran.note(F::COMMAND, &request.id, cx.attempt);
         F::act(cx.attempt).await?;
+        Ok(Noted)
+    }
+}
+
+// === impl Batch ===
+
+#[async_trait]
+impl Callback for Batch {
+    const COMMAND: &'static str = "Faulty.Batch";
+    const FEATURE: &'static str = "Faulty";
+    const SUMMARY: &'static str = "Takes a batch";
+    const SOURCE: &'static str = "https://example.com/faulty";
+    const SAMPLE: &'static str = r#"{"parts":[{"account":"alice","group":"lobby","at":1}]}"#;
+
+    type Request = FaultyBatchRequest;
+    type Answer = Noted;
+
+    fn subjects(request: &FaultyBatchRequest) -> Subjects {
+        let parts = request.parts.iter();
+        Subjects::default()
+            .accounts(parts.clone().map(|part| part.account.as_str()))
+            .groups(parts.map(|part| part.group.as_str()))
+    }
+
+    fn time(_request: &FaultyBatchRequest) -> Option<EventTime> {
+        None
+    }
+
+    fn items(request: &FaultyBatchRequest) -> Vec<Item> {
+        let items = request.parts.iter().map(|part| Item {
+            subjects: Subjects::default()
+                .account(&part.account)
+                .group(&part.group),
+            time: EventTime::from_unix(part.at),
+        });
+        items.collect()
+    }
+
+    async fn handle(
+        &self,
+        cx: &Context,
+        request: FaultyBatchRequest,
+    ) -> Result<Noted, HandlerError> {
+        let accounts = request.parts.iter().map(|part| part.account.as_str());
+        let accounts: Vec<&str> = accounts.collect();
+        self.ran
+            .note(Self::COMMAND, &accounts.join("+"), cx.attempt);
         Ok(Noted)
     }
 }

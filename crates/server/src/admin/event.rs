@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use gateway_core::{Agreement, Dispatcher, EventId, Prepared, Shadow, Verdict};
+use gateway_core::{Agreement, Dispatcher, EventId, EventTime, Item, Prepared, Shadow, Verdict};
 use gateway_journal::{Outcome, Reason, Status, StoredEvent};
 use poem_openapi::{Enum, Object, types::Any};
 use serde::{Deserialize, Serialize};
@@ -155,10 +155,26 @@ pub(crate) struct EventDetail {
     /// The request in the vendor's words, as our types understood it; absent when they did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decoded: Option<Value>,
+    /// What a batch consists of, in its order; absent for an event that is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<Vec<EventItem>>,
     /// What of the body differs from our types.
     pub drift: Vec<EventDrift>,
     /// What became of it in its plug-in's handler.
     pub outcome: EventOutcome,
+}
+
+/// One of the things that a batch tells of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct EventItem {
+    /// User ids.
+    pub accounts: Vec<String>,
+    /// Group ids.
+    pub groups: Vec<String>,
+    /// When it happened, where the body says so (RFC 3339, UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_time: Option<String>,
 }
 
 /// One way in which a body differs from our types.
@@ -227,10 +243,7 @@ impl Event {
             command: envelope.command.clone(),
             received_at: time::format(envelope.received_ms).unwrap_or_default(),
             journaled_at: time::format(stored.journaled_ms).unwrap_or_default(),
-            event_time: prepared
-                .time
-                .and_then(|time| u64::try_from(time.as_millis()).ok())
-                .and_then(time::format),
+            event_time: prepared.time.and_then(format),
             client_ip: envelope.client_ip.clone(),
             platform: envelope.platform.clone(),
             request_id: envelope.request_id.clone(),
@@ -303,6 +316,12 @@ impl From<EventAgreement> for Agreement {
     }
 }
 
+/// `None` for a time before 1970 or beyond RFC 3339.
+fn format(time: EventTime) -> Option<String> {
+    let millis = u64::try_from(time.as_millis()).ok()?;
+    time::format(millis)
+}
+
 /// Decodes an event's body by its command's plug-in; without one nothing is known of it.
 pub(crate) fn prepare(stored: &StoredEvent, dispatcher: &Dispatcher) -> Prepared {
     dispatcher
@@ -340,6 +359,18 @@ fn depth(body: &[u8]) -> usize {
         }
     }
     deepest
+}
+
+// === impl EventItem ===
+
+impl From<Item> for EventItem {
+    fn from(item: Item) -> Self {
+        Self {
+            accounts: item.subjects.accounts,
+            groups: item.subjects.groups,
+            event_time: item.time.and_then(format),
+        }
+    }
 }
 
 // === impl EventOutcome ===
@@ -465,6 +496,7 @@ mod tests {
         let detail = EventDetail {
             event,
             decoded: None,
+            items: Some(vec![EventItem::from(Item::default())]),
             drift: Vec::new(),
             outcome: EventOutcome::only(OutcomeStatus::Done),
         };

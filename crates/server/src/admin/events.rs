@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
-use gateway_core::{Agreement, Dispatcher, EventId, Phase, Prepared, Subjects};
+use gateway_core::{Agreement, Dispatcher, EventId, Phase, Prepared, Subjects, Work};
 use gateway_journal::{
     Filter, Head, Index, IndexError, IndexQuery, ReadError, ReadLimit, Reader, Row, Sequence,
     StateError, StateReader, StoredEvent,
 };
 
-use super::event::{Event, EventDetail, EventDrift, EventOutcome, OutcomeStatus, prepare};
+use super::event::{
+    Event, EventDetail, EventDrift, EventItem, EventOutcome, OutcomeStatus, prepare,
+};
 
 /// Bytes of bodies in one page.
 const PAGE_BYTES_MAX: usize = 4 << 20;
@@ -318,9 +320,12 @@ impl Finder {
         }
         let mut prepared = prepare(&stored, &self.dispatcher);
         let drift = std::mem::take(&mut prepared.drift);
+        let items = prepared.work.as_ref().map(Work::items).unwrap_or_default();
+        let items: Vec<EventItem> = items.into_iter().map(EventItem::from).collect();
         let detail = EventDetail {
             event: Event::new(head.log_id, &stored, &prepared),
             decoded: prepared.work.and_then(|work| work.to_json()),
+            items: (!items.is_empty()).then_some(items),
             drift: drift
                 .into_iter()
                 .map(|drift| EventDrift {

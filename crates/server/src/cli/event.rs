@@ -34,6 +34,7 @@ pub(super) struct Event {
     pub(super) body_base64: Option<String>,
     // Only where one event is asked for.
     pub(super) decoded: Option<Value>,
+    pub(super) items: Vec<Item>,
     pub(super) drift: Vec<Drift>,
     pub(super) outcome: Option<Outcome>,
 }
@@ -44,6 +45,16 @@ pub(super) struct Event {
 pub(super) struct Subjects {
     pub(super) accounts: Vec<String>,
     pub(super) groups: Vec<String>,
+}
+
+/// One of the things that a batch tells of.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Item {
+    #[serde(flatten)]
+    pub(super) subjects: Subjects,
+    #[serde(rename = "event_time")]
+    pub(super) happened_at: Option<Value>,
 }
 
 /// What the body says that our types don't expect.
@@ -123,6 +134,17 @@ impl Event {
     }
 }
 
+// === impl Item ===
+
+impl Item {
+    /// One line: when, and about whom. Not yet escaped.
+    pub(super) fn line(&self) -> String {
+        let time = self.happened_at.as_ref().map(moment::show);
+        let parts = [time, Some(self.subjects.short())];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("  ")
+    }
+}
+
 // === impl Subjects ===
 
 impl Subjects {
@@ -158,6 +180,10 @@ pub(super) mod tests {
             "subjects": { "accounts": ["alice", "b\u{1b}[2Job"], "groups": ["lobby"] },
             "body": "BODY",
             "decoded": { "PairList": [] },
+            "items": [
+                { "accounts": ["alice"], "groups": ["lobby"], "event_time": "2026-01-31T11:59:59Z" },
+                { "accounts": ["b\nob", "alice"], "groups": [] },
+            ],
             "drift": [{ "path": "PairList[].From_Account", "expected": "string", "found": "number" }],
             "outcome": {
                 "status": "parked", "attempts": 2, "reason": "error",

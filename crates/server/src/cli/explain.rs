@@ -6,7 +6,7 @@ use serde_json::{Value, value::RawValue};
 use super::{
     client::Client,
     escape::escape,
-    event::{Event, Outcome},
+    event::{Event, Item, Outcome},
     failure::{Ending, Failure},
     moment,
     output::Output,
@@ -37,10 +37,14 @@ fn text(event: &Event) -> String {
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("{name:<11} {}", escape(&value)))
         .collect();
-    section(&mut lines, "body, as received", &event.body_text());
+    let items: Vec<String> = event.items.iter().map(Item::line).collect();
+    if !items.is_empty() {
+        section(&mut lines, "items", items.iter().map(String::as_str));
+    }
+    section(&mut lines, "body, as received", event.body_text().lines());
     if let Some(decoded) = &event.decoded {
         let pretty = serde_json::to_string_pretty(decoded).unwrap_or_default();
-        section(&mut lines, "decoded", &pretty);
+        section(&mut lines, "decoded", pretty.lines());
     }
     let drift: Vec<String> = event
         .drift
@@ -54,7 +58,7 @@ fn text(event: &Event) -> String {
         })
         .collect();
     if !drift.is_empty() {
-        section(&mut lines, "drift", &drift.join("\n"));
+        section(&mut lines, "drift", drift.iter().map(String::as_str));
     }
     lines.join("\n")
 }
@@ -181,10 +185,14 @@ fn show_plain(value: &Value) -> String {
         .map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
-fn section(lines: &mut Vec<String>, heading: &str, text: &str) {
+fn section<'a>(lines: &mut Vec<String>, heading: &str, content: impl IntoIterator<Item = &'a str>) {
     lines.push(String::new());
     lines.push(format!("{heading}:"));
-    lines.extend(text.lines().map(|line| format!("  {}", escape(line))));
+    lines.extend(
+        content
+            .into_iter()
+            .map(|line| format!("  {}", escape(line))),
+    );
 }
 
 #[cfg(test)]
