@@ -11,6 +11,8 @@ mod apps;
 #[cfg(test)]
 mod batches;
 #[cfg(test)]
+mod catalogue;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod deciders;

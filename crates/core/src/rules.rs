@@ -255,6 +255,20 @@ fn take_items(
     Ok(effect)
 }
 
+// === impl Extra ===
+
+impl Extra {
+    /// The names of the fields; none also where nothing is known.
+    pub fn names(self) -> Vec<&'static str> {
+        match self {
+            Self::Nothing | Self::Unknown => Vec::new(),
+            Self::Message => vec![MESSAGE, CUSTOM_DATA],
+            Self::Accounts(name) => vec![name],
+            Self::Items(_) => vec![ITEMS],
+        }
+    }
+}
+
 // === impl Codes ===
 
 impl Codes {

@@ -5,6 +5,7 @@
 
 mod api;
 mod blocking;
+mod commands;
 mod cursor;
 mod deciders;
 mod drift;
@@ -39,6 +40,7 @@ use crate::{ingest::Ingest, metrics::Metrics, openapi, readiness::Readiness};
 
 pub(crate) use self::{
     api::Api,
+    commands::HonouredAck,
     deciders::DecidersApi,
     problem::{CONTENT_TYPE as PROBLEM_CONTENT_TYPE, Problem, ProblemBody},
     simulate::Simulate,

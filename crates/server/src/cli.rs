@@ -60,7 +60,8 @@ pub fn main<L: List>(callbacks: Callbacks<L>) -> ExitCode {
     // Not locked: the gateway's own threads may want to write, too.
     let mut stdout = io::stdout();
     let is_terminal = stdout.is_terminal();
-    let mut output = Output::new(&mut stdout, arguments.json, is_terminal);
+    let width = terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0));
+    let mut output = Output::new(&mut stdout, arguments.json, is_terminal).fitted(width);
     match run(arguments, callbacks, &mut output) {
         Ok(exit_code) => exit_code,
         Err(failure) => {
@@ -100,7 +101,13 @@ fn run<L: List>(
         Command::Config { action } => {
             configuration::run(action, &loader, &callbacks.descriptors(), output)?
         }
-        Command::Commands => catalogue::run(&dispatcher(callbacks)?, output)?,
+        Command::Commands(options) => catalogue::run(
+            &options,
+            &dispatcher(callbacks)?,
+            &loader,
+            output,
+            &mut io::stderr(),
+        )?,
         Command::Trigger(options) => {
             trigger::run(&options, &dispatcher(callbacks)?, &loader, output)?
         }

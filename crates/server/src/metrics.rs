@@ -150,6 +150,12 @@ impl Metrics {
         self.policies.count(index, reason);
     }
 
+    /// How many callbacks of the plug-in at `index` ended in which way, of all apps: the outcomes that its phase can
+    /// have, and their counts.
+    pub(crate) fn outcomes(&self, index: usize) -> Vec<(&'static str, u64)> {
+        self.callbacks.outcomes(index)
+    }
+
     /// Counts a refused request.
     pub(crate) fn reject(&self, refusal: Refusal) {
         let position = Refusal::ALL.iter().position(|other| *other == refusal);
@@ -323,6 +329,22 @@ mod tests {
         let before = ["Before", "Prev", "command=\"other\""];
         let mut commands = refused.map(|line| before.iter().any(|part| line.contains(part)));
         assert!(commands.clone().count() > 0 && commands.all(|is_before| is_before));
+    }
+
+    #[test]
+    fn the_outcomes_of_a_command_are_those_of_all_apps() {
+        let metrics = metrics();
+        let (shop, bank) = (metrics.app("shop"), metrics.app("bank"));
+        shop.count(Some(0), Outcome::Ok);
+        bank.count(Some(0), Outcome::Ok);
+        bank.count(Some(0), Outcome::Unanswered);
+        // Another command's, and an app that was taken out and in again.
+        shop.count(Some(1), Outcome::Ok);
+        metrics.app("shop").count(Some(0), Outcome::Repeated);
+        assert_eq!(
+            metrics.outcomes(0),
+            [("ok", 2), ("repeated", 1), ("unanswered", 1)]
+        );
     }
 
     #[test]

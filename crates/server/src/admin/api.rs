@@ -1,5 +1,5 @@
-//! `/v1`: the commands, the events, their stream, their drift. Parameters in, JSON out; the work is done in `events.rs`
-//! and `tail.rs`.
+//! `/v1`: the commands, the events, their stream, their drift. Parameters in, JSON out; the work is done in
+//! `commands.rs`, `events.rs` and `tail.rs`.
 
 use std::sync::Arc;
 
@@ -8,13 +8,12 @@ use gateway_journal::{Filter, StateError};
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
-    types::Any,
 };
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::{
     Shared,
+    commands::CommandList,
     cursor::Cursor,
     drift::DriftList,
     event::{Event, EventAgreement, EventDetail},
@@ -33,35 +32,6 @@ const LIMIT_DEFAULT: u16 = 50;
 /// `/v1`, but for the simulations.
 pub(crate) struct Api(pub(crate) Arc<Shared>);
 
-/// The commands that have a plug-in.
-#[derive(Debug, Serialize, Object)]
-pub(crate) struct CommandList {
-    /// In the order of installation.
-    data: Vec<CommandInfo>,
-    /// Always `null`: there is one page.
-    #[oai(nullable)]
-    next: Option<String>,
-}
-
-/// A command of Chat's that has a plug-in.
-#[derive(Debug, Serialize, Object)]
-pub(crate) struct CommandInfo {
-    /// The vendor's name of what happens.
-    command: String,
-    /// The group of commands that it belongs to.
-    feature: String,
-    /// What happened, or what is asked.
-    summary: String,
-    /// The vendor's page about it.
-    source: String,
-    /// `before` or `after`: whether Chat waits for a verdict.
-    phase: String,
-    /// Whether a plug-in is installed for it.
-    installed: bool,
-    /// A whole request body.
-    sample: Any<Box<RawValue>>,
-}
-
 /// Events, newest first.
 #[derive(Debug, Serialize, Object)]
 pub(crate) struct EventList {
@@ -76,23 +46,11 @@ pub(crate) struct EventList {
 impl Api {
     /// The installed commands
     ///
-    /// Every command that has a plug-in, with what is known of it.
+    /// Every command that has a plug-in, with what is known of it and how often it was called.
     #[expect(clippy::unused_async, reason = "what poem-openapi wants")]
     #[oai(path = "/v1/commands", method = "get", operation_id = "listCommands")]
     async fn commands(&self) -> Reply<CommandList> {
-        let descriptors = self.0.parts.dispatcher.iter().map(|one| *one.descriptor());
-        let data = descriptors
-            .map(|descriptor| CommandInfo {
-                command: descriptor.command.to_owned(),
-                feature: descriptor.feature.to_owned(),
-                summary: descriptor.summary.to_owned(),
-                source: descriptor.source.to_owned(),
-                phase: descriptor.phase.as_str().to_owned(),
-                installed: true,
-                sample: Any(sample(descriptor.sample)),
-            })
-            .collect();
-        Reply::new(&CommandList { data, next: None })
+        Reply::new(&CommandList::new(&self.0.parts))
     }
 
     /// Events, newest first
@@ -271,9 +229,4 @@ fn moment(text: Option<&str>) -> Result<Option<u64>, Problem> {
     text.map(|text| time::parse(text, clock::now_ms()))
         .transpose()
         .map_err(|error| Problem::bad_request(error.to_string()))
-}
-
-/// A sample is JSON: every plug-in's test says so.
-fn sample(text: &str) -> Box<RawValue> {
-    RawValue::from_string(text.trim().to_owned()).unwrap_or_default()
 }

@@ -37,8 +37,10 @@ pub(super) enum Command {
         #[command(subcommand)]
         action: ConfigAction,
     },
-    /// List the installed callback commands
-    Commands,
+    /// List the installed callback commands, and how often each was called
+    ///
+    /// The counts are the running gateway's, since its start; without one they are blank.
+    Commands(CommandsOptions),
     /// Send a sample callback to the running gateway and print the ack
     ///
     /// `--SOME-FIELD VALUE` replaces the field of that name in the sample, at any depth, in the first entry of a list;
@@ -179,6 +181,12 @@ pub(super) struct NetworkOptions {
     /// The client's platform to claim
     #[arg(long, value_name = "NAME", default_value = "RESTAPI", requires = "url")]
     pub(super) opt_platform: String,
+}
+
+#[derive(Debug, Default, Args)]
+pub(super) struct CommandsOptions {
+    #[command(flatten)]
+    pub(super) admin: AdminOptions,
 }
 
 #[derive(Debug, Default, Args)]

@@ -14,6 +14,8 @@ pub(super) struct Output<'a> {
     writer: &'a mut dyn Write,
     json: bool,
     terminal: bool,
+    /// Of the terminal, in characters; `None` where lines may be as long as they are.
+    width: Option<usize>,
 }
 
 /// The longest cell of a table, in characters.
@@ -26,7 +28,13 @@ impl<'a> Output<'a> {
             writer,
             json,
             terminal,
+            width: None,
         }
+    }
+
+    /// The same for a terminal of so many characters a line.
+    pub(super) fn fitted(self, width: Option<usize>) -> Self {
+        Self { width, ..self }
     }
 
     /// Whether `--json` was given.
@@ -69,9 +77,7 @@ impl<'a> Output<'a> {
 
     /// Columns under a heading, aligned by their widest cell.
     pub(super) fn table(&mut self, heading: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
-        let names = heading.iter().map(|name| (*name).to_owned()).collect();
-        let rows: Vec<Vec<String>> = std::iter::once(names).chain(rows.iter().cloned()).collect();
-        self.table_continued(heading, &rows)
+        self.table_continued(heading, &with_heading(heading, rows))
     }
 
     /// More rows of a table whose heading has been printed; no column is narrower than its name.
@@ -80,37 +86,64 @@ impl<'a> Output<'a> {
         heading: &[&str],
         rows: &[Vec<String>],
     ) -> Result<(), Failure> {
-        let rows: Vec<Vec<String>> = rows
-            .iter()
-            .map(|row| row.iter().map(|cell| shorten(&escape(cell))).collect())
-            .collect();
-        let width = |column: usize| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = heading
-            .iter()
-            .enumerate()
-            .map(|(column, name)| width(column).max(name.len()))
-            .collect();
-        for row in &rows {
-            let cells: Vec<String> = row
-                .iter()
-                .zip(&widths)
-                .map(|(cell, width)| format!("{cell:width$}"))
-                .collect();
-            self.raw(cells.join("  ").trim_end())?;
-        }
-        Ok(())
+        let mut lines = aligned(heading, rows).into_iter();
+        lines.try_for_each(|line| self.raw(&line))
+    }
+
+    /// A table whose rows are cut on a terminal, so that each is a line: what can be missed goes into the last columns.
+    pub(super) fn table_fitted(
+        &mut self,
+        heading: &[&str],
+        rows: &[Vec<String>],
+    ) -> Result<(), Failure> {
+        let width = self.width.unwrap_or(usize::MAX);
+        let mut lines = aligned(heading, &with_heading(heading, rows)).into_iter();
+        lines.try_for_each(|line| self.raw(&shorten(&line, width)))
     }
 }
 
-/// A cell that fits a line: an event may name thousands of accounts, or one that is very long.
-fn shorten(cell: &str) -> String {
-    match cell.char_indices().nth(CELL_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", cell.split_at(end).0),
-        None => cell.to_owned(),
+fn with_heading(heading: &[&str], rows: &[Vec<String>]) -> Vec<Vec<String>> {
+    let names = heading.iter().map(|name| (*name).to_owned()).collect();
+    std::iter::once(names).chain(rows.iter().cloned()).collect()
+}
+
+/// The rows as lines, safe to print.
+fn aligned(heading: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            row.iter()
+                .map(|cell| shorten(&escape(cell), CELL_CHARS_MAX))
+                .collect()
+        })
+        .collect();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = heading
+        .iter()
+        .enumerate()
+        .map(|(column, name)| width(column).max(name.len()))
+        .collect();
+    let lines = rows.iter().map(|row| {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    });
+    lines.collect()
+}
+
+/// So many characters at most. An event may name thousands of accounts, or one that is very long.
+fn shorten(text: &str, chars_max: usize) -> String {
+    if text.chars().nth(chars_max).is_none() {
+        return text.to_owned();
     }
+    let kept = text.chars().take(chars_max.saturating_sub(1));
+    kept.chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -120,7 +153,7 @@ mod tests {
     #[test]
     fn a_long_cell_is_cut() {
         let row = vec!["é".repeat(900_000), "b".to_owned()];
-        let expected = format!("A{}  B\n{}…  b\n", " ".repeat(120), "é".repeat(120));
+        let expected = format!("A{}  B\n{}…  b\n", " ".repeat(119), "é".repeat(119));
         check(
             false,
             |output| output.table(&["A", "B"], &[row]).unwrap(),
@@ -145,6 +178,31 @@ mod tests {
             |output| output.table(&["A", "B"], &rows).unwrap(),
             "A       B\n爱       x\\ny\nlonger\n",
         );
+    }
+
+    #[test]
+    fn a_fitted_row_is_a_line_of_the_terminal() {
+        let rows = [vec!["爱".repeat(10), "b".repeat(8)], vec![String::new()]];
+        let check = |width, expected: &str| {
+            let mut bytes = Vec::new();
+            let mut output = Output::new(&mut bytes, false, true).fitted(width);
+            output.table_fitted(&["A", "B"], &rows).unwrap();
+            assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+        };
+        let heading = "A           B\n";
+        check(
+            None,
+            &format!("{heading}爱爱爱爱爱爱爱爱爱爱  bbbbbbbb\n\n"),
+        );
+        check(
+            Some(20),
+            &format!("{heading}爱爱爱爱爱爱爱爱爱爱  bbbbbbbb\n\n"),
+        );
+        check(
+            Some(19),
+            &format!("{heading}爱爱爱爱爱爱爱爱爱爱  bbbbbb…\n\n"),
+        );
+        check(Some(4), "A  …\n爱爱爱…\n\n");
     }
 
     #[test]

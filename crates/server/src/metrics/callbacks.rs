@@ -1,6 +1,10 @@
 //! The counters of answered callbacks, as tables that are looked up by position.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use gateway_core::{Dispatcher, Phase};
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
@@ -36,6 +40,8 @@ pub(crate) struct AppMetrics {
 pub(super) struct CallbackMetrics {
     total: IntCounterVec,
     commands: Vec<(&'static str, Phase)>,
+    /// Every app that there has been, by its name.
+    apps: Mutex<BTreeMap<String, Arc<AppMetrics>>>,
     after: Histogram,
     /// At the plug-ins' places; last the commands without a plug-in.
     before: Vec<Option<Histogram>>,
@@ -89,11 +95,14 @@ impl AppMetrics {
     /// Counts a callback; `index` is the plug-in's, `None` for a command that is not installed.
     pub(crate) fn count(&self, index: Option<usize>, outcome: Outcome) {
         let last = self.rows.len().saturating_sub(1);
-        let row = self.rows.get(index.unwrap_or(last));
-        let counter = row.and_then(|row| row.get(outcome as usize));
-        if let Some(Some(counter)) = counter {
+        if let Some(counter) = self.counter(index.unwrap_or(last), outcome) {
             counter.inc();
         }
+    }
+
+    /// `None` for an outcome that the row's phase can't have.
+    fn counter(&self, row: usize, outcome: Outcome) -> Option<&IntCounter> {
+        self.rows.get(row)?.get(outcome as usize)?.as_ref()
     }
 }
 
@@ -124,10 +133,19 @@ impl CallbackMetrics {
             after: durations.with_label_values(&[Phase::After.as_str(), ""]),
             before: before.collect(),
             commands,
+            apps: Mutex::default(),
         }
     }
 
     pub(super) fn app(&self, name: &str) -> Arc<AppMetrics> {
+        let mut apps = self.apps();
+        let app = apps
+            .entry(name.to_owned())
+            .or_insert_with(|| Arc::new(self.new_app(name)));
+        Arc::clone(app)
+    }
+
+    fn new_app(&self, name: &str) -> AppMetrics {
         let rows = self.commands.iter().chain([&ANY]).map(|(command, phase)| {
             Outcome::ALL.map(|outcome| {
                 outcome.is_possible(*phase).then(|| {
@@ -136,9 +154,30 @@ impl CallbackMetrics {
                 })
             })
         });
-        Arc::new(AppMetrics {
+        AppMetrics {
             rows: rows.collect(),
-        })
+        }
+    }
+
+    /// How often each outcome that the plug-in at `index` can have was counted, of all apps.
+    pub(super) fn outcomes(&self, index: usize) -> Vec<(&'static str, u64)> {
+        let Some((_, phase)) = self.commands.get(index) else {
+            return Vec::new();
+        };
+        let apps = self.apps();
+        let possible = Outcome::ALL
+            .into_iter()
+            .filter(|outcome| outcome.is_possible(*phase));
+        let counted = possible.map(|outcome| {
+            let counters = apps.values().filter_map(|app| app.counter(index, outcome));
+            (outcome.label(), counters.map(IntCounter::get).sum())
+        });
+        counted.collect()
+    }
+
+    fn apps(&self) -> MutexGuard<'_, BTreeMap<String, Arc<AppMetrics>>> {
+        // Nothing in here panics half-way through a change.
+        self.apps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn answered(&self, phase: Phase, index: Option<usize>, elapsed: Duration) {
