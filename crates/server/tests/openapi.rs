@@ -1,10 +1,10 @@
 //! The generated document is the one in `docs/openapi.json`, which clients are made from.
 
-use std::path::Path;
-
 use gateway_core::{Callbacks, List};
 use gateway_server::{callbacks::installed, openapi::document};
 use serde_json::Value;
+
+mod golden;
 
 /// The path of the default configuration.
 const CALLBACK_PATH: &str = "/callback";
@@ -19,18 +19,8 @@ fn generated() -> String {
 
 #[test]
 fn the_document_is_the_golden_one() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
-    let generated = generated();
-    if std::fs::read_to_string(&golden).is_ok_and(|golden| golden == generated) {
-        return;
-    }
-    let new = Path::new(env!("CARGO_TARGET_TMPDIR")).join("openapi.json");
-    std::fs::write(&new, generated).unwrap();
-    panic!(
-        "docs/openapi.json is out of date; look at the difference, then renew it:\n  diff {golden} {new}\n  cargo run -- openapi > docs/openapi.json",
-        golden = golden.display(),
-        new = new.display(),
-    );
+    let renew = "cargo run -- openapi > docs/openapi.json";
+    golden::check("openapi.json", &generated(), renew);
 }
 
 #[test]

@@ -185,6 +185,9 @@ pub(super) struct NetworkOptions {
 
 #[derive(Debug, Default, Args)]
 pub(super) struct CommandsOptions {
+    /// The page docs/commands.md; asks no gateway and reads no configuration
+    #[arg(long, conflicts_with_all = ["admin_url", "admin_token_file", "admin_ca"])]
+    pub(super) markdown: bool,
     #[command(flatten)]
     pub(super) admin: AdminOptions,
 }

@@ -1,7 +1,9 @@
 //! `commands`: what is installed, and how often the running gateway was called for it.
 //!
 //! The list is this binary's own; the counts are the gateway's, and stay blank when it can't be reached. Start at
-//! [`run`].
+//! [`run`]; `markdown.rs` writes `docs/commands.md`.
+
+mod markdown;
 
 use std::{
     collections::BTreeMap,
@@ -70,6 +72,10 @@ pub(super) fn run(
     output: &mut Output<'_>,
     notices: &mut dyn Write,
 ) -> Result<Ending, Failure> {
+    if options.markdown {
+        output.raw(markdown::page(dispatcher).trim_end())?;
+        return Ok(Ending::Done);
+    }
     let client = Client::new(&options.admin, &loader.load()?)?;
     let counts = match read(&client) {
         Ok(counts) => counts,
@@ -174,6 +180,7 @@ mod tests {
     fn check(url: &str, json: bool) -> Result<(String, String), Failure> {
         let dispatcher = Dispatcher::new(Callbacks::new().with(FriendDelete)).unwrap();
         let options = CommandsOptions {
+            markdown: false,
             admin: AdminOptions {
                 url: Some(url.to_owned()),
                 ..AdminOptions::default()
