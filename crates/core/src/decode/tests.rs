@@ -65,6 +65,11 @@ enum Element {
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
+enum External {
+    Face { index: u32 },
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
 struct Text {
     text: String,
 }

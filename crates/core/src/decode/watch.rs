@@ -28,6 +28,10 @@ struct Watch<'a, X> {
     ignored: &'a Cell<bool>,
 }
 
+/// A struct's visitor that takes its fields by their names only. serde would also take a list of values in the order in
+/// which the fields are declared, which no sender knows.
+struct ByName<V>(V);
+
 /// `None` when the body is not exactly what the type says.
 pub(super) fn strict<T: DeserializeOwned>(body: &[u8]) -> Option<Strict<T>> {
     let ignored = Cell::new(false);
@@ -97,8 +101,18 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Watch<'_, D> {
         deserialize_tuple(length: usize)
         deserialize_tuple_struct(name: &'static str, length: usize)
         deserialize_map()
-        deserialize_struct(name: &'static str, fields: &'static [&'static str])
         deserialize_enum(name: &'static str, variants: &'static [&'static str])
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        let visitor = ByName(self.around(visitor));
+        self.inner.deserialize_struct(name, fields, visitor)
     }
 
     #[inline]
@@ -283,7 +297,20 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Watch<'_, A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        let visitor = self.around(visitor);
+        let visitor = ByName(self.around(visitor));
         self.inner.struct_variant(fields, visitor)
+    }
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for ByName<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.expecting(formatter)
+    }
+
+    #[inline]
+    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+        self.0.visit_map(access)
     }
 }

@@ -52,6 +52,33 @@ fn one_or_many() {
 }
 
 #[test]
+fn values_without_names_are_no_struct() {
+    check::<Removal>(
+        r#"{"PairList": [["alice", "bob"]]}"#,
+        None,
+        &[("PairList[]", "object", "unreadable list")],
+    );
+    check::<Removal>(
+        r#"["Sns.CallbackFriendDelete", [], null]"#,
+        None,
+        &[("", "object", "unreadable list")],
+    );
+    check::<Element>(
+        r#"["TIMFaceElem", {"index": 3}]"#,
+        None,
+        &[("", "object", "unreadable list")],
+    );
+    check::<External>(
+        r#"{"Face": [3]}"#,
+        None,
+        &[
+            ("Face", "object", "list"),
+            ("Face", "object", "unreadable number"),
+        ],
+    );
+}
+
+#[test]
 fn nothing_is_empty() {
     for (list, found) in [("null", "null"), ("{}", "object")] {
         check(
