@@ -13,6 +13,8 @@ mod batches;
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod deciders;

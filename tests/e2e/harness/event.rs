@@ -17,6 +17,10 @@ pub(crate) struct Event {
     pub(crate) sequence: u64,
     pub(crate) app: String,
     pub(crate) command: String,
+    pub(crate) journaled_at: String,
+    #[serde(rename = "event_time")]
+    pub(crate) happened_at: Option<String>,
+    pub(crate) subjects: Subjects,
     pub(crate) proof: String,
     pub(crate) simulated: bool,
     pub(crate) client_ip: Option<String>,
@@ -31,6 +35,13 @@ pub(crate) struct Event {
     pub(crate) drift: Vec<Value>,
     #[serde(default)]
     pub(crate) outcome: Value,
+}
+
+/// Whom an event is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct Subjects {
+    pub(crate) accounts: Vec<String>,
+    pub(crate) groups: Vec<String>,
 }
 
 impl Event {
