@@ -277,7 +277,9 @@ fn a_configuration_that_cannot_hold_is_refused_with_its_keys() {
          [commands.\"No.Such\"]\npolicy = \"allow\"\n\
          [commands.\"Sns.CallbackFriendDelete\"]\npolicy = \"allow\"\n\
          [commands.\"{C2C}\"]\ndecider = \"nobody\"\npolicy = {{ ErrorCode = 10100 }}\n\
-         [commands.\"{FRIENDS}\"]\npolicy = {{ ErrorCode = 1 }}\n"
+         [commands.\"{FRIENDS}\"]\npolicy = {{ ErrorCode = 1 }}\n\
+         [deciders.one]\nurl = \"http://one/\"\nbreaker_pause = \"2h\"\n\
+         [commands.\"Group.CallbackBeforeCreateGroup\"]\ndecider = \"one\"\nshadow = \"one\"\n"
     ));
     let output = setup.run(&["config", "check"]);
     assert_eq!(output.status.code(), Some(2));
@@ -287,6 +289,8 @@ fn a_configuration_that_cannot_hold_is_refused_with_its_keys() {
         "deciders.Odd.answer_max: ",
         "deciders.Odd.url: ",
         "deciders.plug-in: ",
+        "deciders.one.breaker_pause: ",
+        "commands.\"Group.CallbackBeforeCreateGroup\".shadow: expected another decider",
         "commands.\"No.Such\": no plug-in is installed",
         "commands.\"Sns.CallbackFriendDelete\": nobody is asked",
         "commands.\"C2C.CallbackBeforeSendMsg\".decider: ",

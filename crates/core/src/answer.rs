@@ -106,7 +106,8 @@ impl Ack {
     /// `{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":""}` as bytes on the wire.
     pub const OK: &'static [u8] = br#"{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":""}"#;
 
-    /// The ack that stops an action, of whatever command, as bytes on the wire.
+    /// The plain ack that refuses, as bytes on the wire. It stops the action of every command but those whose acks have a
+    /// result for each account, of which Chat reads nothing else.
     pub const REFUSED: &'static [u8] = br#"{"ActionStatus":"OK","ErrorCode":1,"ErrorInfo":""}"#;
 
     /// The ack that stops an action with a code of the command's and a text for its client.

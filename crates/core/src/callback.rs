@@ -3,7 +3,7 @@
 //! Not here: how plug-ins are found and run (`callbacks.rs`, `dispatcher.rs`). Start at [`Callback`]; the crate
 //! `callback-friend-delete` is the example to copy.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use poem_openapi::types::{ParseFromJSON, ToJSON, Type};
@@ -110,35 +110,49 @@ const SECONDS_END: i64 = 100_000_000_000;
 impl Subjects {
     /// Adds an account; an empty one and a repeat are passed over.
     #[must_use]
-    pub fn account(mut self, account: &str) -> Self {
-        insert(&mut self.accounts, account);
-        self
+    pub fn account(self, account: &str) -> Self {
+        self.accounts([account])
     }
 
     /// Adds accounts; empty ones and repeats are passed over.
     #[must_use]
-    pub fn accounts<'a>(self, accounts: impl IntoIterator<Item = &'a str>) -> Self {
-        accounts.into_iter().fold(self, Self::account)
+    pub fn accounts<'a>(mut self, accounts: impl IntoIterator<Item = &'a str>) -> Self {
+        extend(&mut self.accounts, accounts);
+        self
     }
 
     /// Adds a group; an empty one and a repeat are passed over.
     #[must_use]
-    pub fn group(mut self, group: &str) -> Self {
-        insert(&mut self.groups, group);
-        self
+    pub fn group(self, group: &str) -> Self {
+        self.groups([group])
     }
 
     /// Adds groups; empty ones and repeats are passed over.
     #[must_use]
-    pub fn groups<'a>(self, groups: impl IntoIterator<Item = &'a str>) -> Self {
-        groups.into_iter().fold(self, Self::group)
+    pub fn groups<'a>(mut self, groups: impl IntoIterator<Item = &'a str>) -> Self {
+        extend(&mut self.groups, groups);
+        self
     }
 }
 
-fn insert(names: &mut Vec<String>, name: &str) {
-    if !name.is_empty() && !names.iter().any(|known| known == name) {
-        names.push(name.to_owned());
+/// Few names are compared with each other. A body can name a hundred thousand, and those are hashed: comparing them all
+/// would take minutes.
+fn extend<'a>(names: &mut Vec<String>, more: impl IntoIterator<Item = &'a str>) {
+    const FEW: usize = 16;
+    // Named in full: poem-openapi's `Type` has an `is_empty`, too, which comes first and is always false.
+    let mut more = more.into_iter().filter(|name| !str::is_empty(name));
+    while names.len() < FEW {
+        let Some(name) = more.next() else {
+            return;
+        };
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
     }
+    let mut seen: HashSet<&str> = names.iter().map(String::as_str).collect();
+    let new: Vec<&str> = more.filter(|name| seen.insert(name)).collect();
+    let new: Vec<String> = new.into_iter().map(str::to_owned).collect();
+    names.extend(new);
 }
 
 // === impl EventTime ===
@@ -184,6 +198,18 @@ mod tests {
             .group("lobby");
         assert_eq!(subjects.accounts, ["alice", "bob"]);
         assert_eq!(subjects.groups, ["lobby"]);
+    }
+
+    #[test]
+    fn many_subjects_hold_each_name_once_too() {
+        let names: Vec<String> = (0..100_000).map(|n| format!("u{}", n % 50_000)).collect();
+        let names = || names.iter().map(String::as_str);
+        let subjects = Subjects::default()
+            .account("u7")
+            .accounts(names())
+            .accounts(names());
+        assert_eq!(subjects.accounts.len(), 50_000);
+        assert_eq!(subjects.accounts[..3], ["u7", "u0", "u1"]);
     }
 
     #[test]

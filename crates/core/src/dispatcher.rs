@@ -78,6 +78,7 @@ pub struct DuplicateCommand(&'static str);
 /// [`Callback`] without its types.
 trait Erased: Send + Sync {
     fn prepare(self: Arc<Self>, body: &[u8]) -> Prepared;
+    fn work(self: Arc<Self>, body: &[u8]) -> Option<Work>;
 }
 
 /// A decoded request without its type.
@@ -178,6 +179,12 @@ impl Installed {
             ..Prepared::default()
         })
     }
+
+    /// Decodes a body for the handler alone; `None` when it can't be read, and when the plug-in panics at it.
+    pub fn work(&self, body: &[u8]) -> Option<Work> {
+        let erased = Arc::clone(&self.erased);
+        guarded(|| erased.work(body)).flatten()
+    }
 }
 
 impl fmt::Debug for Installed {
@@ -230,6 +237,15 @@ impl fmt::Debug for Work {
 
 // === impl Typed ===
 
+impl<C: Callback> Typed<C> {
+    fn work_of(self: Arc<Self>, request: C::Request) -> Work {
+        Work(Box::new(TypedWork {
+            callback: self,
+            request,
+        }))
+    }
+}
+
 impl<C: Callback> Erased for Typed<C> {
     fn prepare(self: Arc<Self>, body: &[u8]) -> Prepared {
         let Decoded { value, mut drift } = decode::<C::Request>(body);
@@ -246,11 +262,13 @@ impl<C: Callback> Erased for Typed<C> {
             subjects: C::subjects(&request),
             time: C::time(&request),
             drift,
-            work: Some(Work(Box::new(TypedWork {
-                callback: self,
-                request,
-            }))),
+            work: Some(self.work_of(request)),
         }
+    }
+
+    fn work(self: Arc<Self>, body: &[u8]) -> Option<Work> {
+        let request = decode::<C::Request>(body).value?;
+        Some(self.work_of(request))
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! Source: section 3 of the protocol overview, <https://www.tencentcloud.com/document/product/1047/34354>.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use serde_json::{Map, Value};
 
@@ -94,6 +94,7 @@ const INFO: &str = "ErrorInfo";
 const MESSAGE: &str = "MsgBody";
 const CUSTOM_DATA: &str = "CloudCustomData";
 const ITEMS: &str = "ResultItem";
+const ACCOUNT: &str = "To_Account";
 
 /// The code that refuses whatever the command.
 const REFUSE: i64 = 1;
@@ -237,10 +238,12 @@ fn take_items(
 ) -> Result<Effect, AckFault> {
     const RESULT_CODE: &str = "ResultCode";
     let items = given.remove(ITEMS).unwrap_or_default();
-    let list = items.as_array().ok_or(not(ITEMS, "a list of results"))?;
+    // One that names nobody would let everybody pass in silence.
+    let list = items.as_array().filter(|items| !items.is_empty());
+    let list = list.ok_or(not(ITEMS, "a list of results"))?;
     let mut effect = Effect::Allowed;
     for item in list {
-        let names = item.get("To_Account").is_some_and(Value::is_string);
+        let names = item.get(ACCOUNT).is_some_and(Value::is_string);
         if !names || !item.get("ResultInfo").is_none_or(Value::is_string) {
             return Err(not(ITEMS, "a list of results"));
         }
@@ -265,6 +268,34 @@ impl Extra {
             Self::Message => vec![MESSAGE, CUSTOM_DATA],
             Self::Accounts(name) => vec![name],
             Self::Items(_) => vec![ITEMS],
+        }
+    }
+}
+
+// === impl CheckedAck ===
+
+impl CheckedAck {
+    /// Whether it has a result for each account for which another ack of the same command has one.
+    ///
+    /// # Errors
+    ///
+    /// When a result is missing.
+    pub fn check_accounts(&self, other: &[u8]) -> Result<(), AckFault> {
+        fn accounts(ack: &Value) -> HashSet<&str> {
+            let items = ack
+                .get(ITEMS)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
+            items
+                .filter_map(|item| item.get(ACCOUNT)?.as_str())
+                .collect()
+        }
+        let other: Value = serde_json::from_slice(other).unwrap_or_default();
+        if accounts(&self.ack).is_superset(&accounts(&other)) {
+            Ok(())
+        } else {
+            Err(not(ITEMS, "a list with a result for each account"))
         }
     }
 }
@@ -430,7 +461,23 @@ mod tests {
             expected: "a list of results",
         });
         check(rules, ack(0, json!({})), list);
+        check(rules, ack(0, items(json!([]))), list);
         check(rules, ack(0, items(json!([{ "ResultCode": 0 }]))), list);
+    }
+
+    #[test]
+    fn every_account_wants_a_result() {
+        let items = |accounts: &[&str]| {
+            let items = accounts.iter();
+            let items = items.map(|account| json!({ "To_Account": account, "ResultCode": 0 }));
+            ack(0, json!({ "ResultItem": items.collect::<Vec<_>>() })).to_string()
+        };
+        let both = items(&["bob", "carol"]);
+        let rules = with(Extra::Items(FRIENDS));
+        for (given, has_all) in [(&["carol", "bob", "dave"][..], true), (&["bob"], false)] {
+            let checked = rules.check(items(given).as_bytes()).unwrap();
+            assert_eq!(checked.check_accounts(both.as_bytes()).is_ok(), has_all);
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::{
     sqlite::{PoolError, Share, restored, stored},
 };
 
-/// A filtered read ends when it has read so much of the file, with bodies at most one event more.
+/// A filtered read ends when it has read so much of the file, with at most one event more.
 const SCAN_BYTES_MAX: usize = 16 << 20;
 
 /// What a row costs at most whose envelope and body are not read: its page.
@@ -46,7 +46,7 @@ pub struct Reader {
 pub struct ReadLimit {
     /// Rows.
     pub events: usize,
-    /// Bytes of bodies.
+    /// Bytes of envelopes and bodies: an envelope may hold an ack, or two.
     pub bytes: usize,
 }
 
@@ -136,7 +136,7 @@ impl Reader {
         self.read(|connection| {
             let mut found = Found::new(limit);
             scan(connection, range, |record| {
-                let bytes = record.body_bytes();
+                let bytes = record.bytes();
                 if !found.has_room(bytes) {
                     return ControlFlow::Break(());
                 }
@@ -322,7 +322,7 @@ impl Reader {
                 if look == Look::PassOver {
                     bytes += row_bytes.min(PAGE_BYTES);
                 } else {
-                    if !found.has_room(route.body_bytes) {
+                    if !found.has_room(row_bytes) {
                         return Ok(ControlFlow::Break(()));
                     }
                     bytes = bytes.saturating_add(row_bytes);
@@ -332,7 +332,7 @@ impl Reader {
                             is_end = true;
                             return Ok(ControlFlow::Break(()));
                         }
-                        (_, Some(row)) => found.take(route.body_bytes, row),
+                        (_, Some(row)) => found.take(row_bytes, row),
                         (_, None) => {}
                     }
                 }

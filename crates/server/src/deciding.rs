@@ -9,6 +9,6 @@ mod decider;
 mod policy;
 mod rulings;
 
-pub(crate) use decider::{Decider, NoAnswer, Question};
+pub(crate) use decider::{Budget, Decider, NoAnswer, Question};
 pub(crate) use policy::Policy;
 pub(crate) use rulings::{Ruling, Rulings, Who};

@@ -148,7 +148,7 @@ impl Handlers {
         self.lanes.get(index).expect("every plug-in has a lane")
     }
 
-    /// Asks a before-command's handler and waits for `patience` at most.
+    /// Asks a before-command's handler and waits for `budget` at most.
     ///
     /// # Errors
     ///
@@ -158,7 +158,7 @@ impl Handlers {
         index: usize,
         work: Work,
         envelope: Arc<Envelope>,
-        patience: Duration,
+        budget: Duration,
     ) -> Ran {
         let lane = self.lane(index);
         let cx = Context {
@@ -172,7 +172,7 @@ impl Handlers {
             reason: FailureReason::Busy,
             error: None,
         })?;
-        if let Ok(Ok(ran)) = tokio::time::timeout(patience, answered).await {
+        if let Ok(Ok(ran)) = tokio::time::timeout(budget, answered).await {
             return ran;
         }
         lane.abandon_if_blocked();
@@ -272,6 +272,14 @@ impl Reply {
         match self {
             Self::Call(_) => true,
             Self::Answer(answer, _) => !answer.is_closed(),
+        }
+    }
+
+    /// Waits until nobody waits for the end any more.
+    async fn given_up(&mut self) {
+        match self {
+            Self::Call(_) => std::future::pending().await,
+            Self::Answer(answer, _) => answer.closed().await,
         }
     }
 

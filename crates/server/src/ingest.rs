@@ -36,7 +36,8 @@ pub(crate) use live::Live;
 pub(crate) use simulate::SimulateError;
 
 use answer::{acked, healthy, probed, refused};
-use body::{InFlight, Reserved, UnreadBody};
+pub(crate) use body::Reserved;
+use body::{InFlight, UnreadBody};
 use pending::PendingAppend;
 use repeats::{Fingerprint, Repeats, Turn};
 use tally::Tally;
@@ -166,6 +167,7 @@ impl Ingest {
             None => Phase::After,
         };
         let deadline = first_byte + shared.deadline;
+        let _place = shared.in_flight.enter(phase)?;
         let (body, reserved) = shared
             .in_flight
             .read(phase, body, shared.body_max, deadline)

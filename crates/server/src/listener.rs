@@ -35,6 +35,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
+pub(crate) use tls::read_certificates;
 pub use tls::{Tls, TlsError};
 
 use connection::Shared;

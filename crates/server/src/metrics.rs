@@ -144,6 +144,11 @@ impl Metrics {
         self.deciders.decider(name)
     }
 
+    /// Removes the series of a decider that is no longer configured.
+    pub(crate) fn forget_decider(&self, name: &str) {
+        self.deciders.forget(name);
+    }
+
     /// Counts a before-callback that the policy answered; `index` is the plug-in's, `None` for a command that is not
     /// installed.
     pub(crate) fn policy(&self, index: Option<usize>, reason: PolicyReason) {

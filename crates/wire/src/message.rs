@@ -9,14 +9,16 @@ use crate::RelayedMessage;
 
 /// One element of a message: a text, an image, a custom element…
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
-#[serde(rename_all = "PascalCase")]
-#[oai(rename_all = "PascalCase")]
 pub struct MessageElement {
     /// `TIMTextElem`, `TIMLocationElem`, `TIMFaceElem`, `TIMCustomElem`, `TIMSoundElem`, `TIMImageElem`, `TIMFileElem`,
     /// `TIMVideoFileElem` or `TIMRelayElem`; the vendor adds more.
-    pub msg_type: String,
+    #[serde(rename = "MsgType")]
+    #[oai(rename = "MsgType")]
+    pub element_type: String,
     /// What it says; which fields it has depends on its type.
-    pub msg_content: MessageContent,
+    #[serde(rename = "MsgContent")]
+    #[oai(rename = "MsgContent")]
+    pub content: MessageContent,
 }
 
 /// What an element of a message says: the fields of every type of element, of which each has a few. One struct and no
@@ -123,8 +125,9 @@ pub struct MessageContent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// Forwarded messages: how many there are.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub msg_num: Option<i64>,
+    #[serde(rename = "MsgNum", skip_serializing_if = "Option::is_none")]
+    #[oai(rename = "MsgNum")]
+    pub message_count: Option<i64>,
     /// Forwarded messages: what clients that can't show them show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compatible_text: Option<String>,
@@ -132,8 +135,9 @@ pub struct MessageContent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub abstract_list: Option<Vec<String>>,
     /// Forwarded messages: themselves.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub msg_list: Option<Vec<RelayedMessage>>,
+    #[serde(rename = "MsgList", skip_serializing_if = "Option::is_none")]
+    #[oai(rename = "MsgList")]
+    pub messages: Option<Vec<RelayedMessage>>,
 }
 
 /// One size of an image.
@@ -163,8 +167,8 @@ impl MessageElement {
     /// A text.
     pub fn text(text: impl Into<String>) -> Self {
         Self {
-            msg_type: "TIMTextElem".to_owned(),
-            msg_content: MessageContent {
+            element_type: "TIMTextElem".to_owned(),
+            content: MessageContent {
                 text: Some(text.into()),
                 ..MessageContent::default()
             },
@@ -174,8 +178,8 @@ impl MessageElement {
     /// An element of the app's own; what `data` says is between the app's clients.
     pub fn custom(data: impl Into<String>) -> Self {
         Self {
-            msg_type: "TIMCustomElem".to_owned(),
-            msg_content: MessageContent {
+            element_type: "TIMCustomElem".to_owned(),
+            content: MessageContent {
                 data: Some(data.into()),
                 ..MessageContent::default()
             },

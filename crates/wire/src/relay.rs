@@ -7,8 +7,7 @@ use crate::MessageElement;
 
 /// A forwarded message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
-#[serde(rename_all = "PascalCase")]
-#[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
+#[oai(skip_serializing_if_is_none)]
 pub struct RelayedMessage {
     /// Who sent it first.
     #[serde(rename = "From_Account")]
@@ -23,11 +22,19 @@ pub struct RelayedMessage {
     #[oai(rename = "GroupId")]
     pub group: Option<String>,
     /// Its place in the conversation.
-    pub msg_seq: i64,
+    #[serde(rename = "MsgSeq")]
+    #[oai(rename = "MsgSeq")]
+    pub message_seq: i64,
     /// A random number, to tell it from others.
-    pub msg_random: i64,
+    #[serde(rename = "MsgRandom")]
+    #[oai(rename = "MsgRandom")]
+    pub message_random: i64,
     /// When it was sent, in seconds since the Unix epoch.
-    pub msg_time_stamp: i64,
+    #[serde(rename = "MsgTimeStamp")]
+    #[oai(rename = "MsgTimeStamp")]
+    pub message_time: i64,
     /// Its elements.
-    pub msg_body: Vec<MessageElement>,
+    #[serde(rename = "MsgBody")]
+    #[oai(rename = "MsgBody")]
+    pub elements: Vec<MessageElement>,
 }

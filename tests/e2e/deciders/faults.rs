@@ -6,7 +6,7 @@ use gateway_test_support::{ChatApp, Manner, Sink};
 use serde_json::{Value, json};
 
 use super::{C2C, FRIENDS, ack, answering, json_of, message, recorded, setup};
-use crate::harness::{Gateway, SHOP, SHOP_TOKEN, Setup, eventually};
+use crate::harness::{Gateway, Setup, eventually};
 
 /// A short deadline, since many callbacks wait for it here.
 const DEADLINE: Duration = Duration::from_millis(400);
@@ -244,10 +244,8 @@ fn the_breaker_opens_answers_at_once_probes_and_closes() {
     }
     assert_eq!(sink.heard().len(), 3);
     assert_eq!(breaker(), "open");
-    assert_eq!(
-        gateway.metric("gateway_decider_open", &[("decider", "sink")]),
-        1
-    );
+    let gauge = || gateway.metric("gateway_decider_open", &[("decider", "sink")]);
+    eventually("the gauge follows", || (gauge() == 1).then_some(()));
     // One that hangs would cost everybody the deadline; nobody waits for a probe either.
     sink.behave(Manner::Silence);
     eventually("it is probed", || {
@@ -262,28 +260,73 @@ fn the_breaker_opens_answers_at_once_probes_and_closes() {
     sink.behave(answering(&ack(0, json!({}))));
     eventually("it decides again", || (code("up") == 0).then_some(()));
     assert_eq!(breaker(), "closed");
-    assert_eq!(
-        gateway.metric("gateway_decider_open", &[("decider", "sink")]),
-        0
-    );
+    eventually("the gauge follows", || (gauge() == 0).then_some(()));
     let logs = setup.logs();
-    assert_eq!(
-        logs.matches("has failed too often in a row").count(),
-        1,
-        "{logs}"
-    );
-    assert_eq!(logs.matches("answers again").count(), 1, "{logs}");
+    let told = logs.matches("has failed too often in a row").count();
+    assert_eq!(told, 1, "{logs}");
 }
 
 #[test]
-fn nonsense_does_not_open_the_breaker() {
-    let sink = Sink::start(Manner::Answer(200, "nonsense".to_owned())).unwrap();
+fn what_answers_in_time_does_not_open_the_breaker() {
+    let sink = Sink::start(Manner::Silence).unwrap();
     let setup = setup(&sink, "breaker_failures = 1", "");
     let gateway = setup.start();
-    for _ in 0..3 {
+    for (status, body) in [(200, "nonsense"), (404, ""), (500, ""), (302, "")] {
+        sink.behave(Manner::Answer(status, body.to_owned()));
         gateway.acked(C2C, message("alice"));
     }
-    assert_eq!(sink.heard().len(), 3);
+    assert_eq!(sink.heard().len(), 4);
+}
+
+#[test]
+fn who_gets_too_little_time_is_not_blamed() {
+    let sink = Sink::start(Manner::Silence).unwrap();
+    let setup = setup(&sink, "breaker_failures = 1", "");
+    let gateway = setup.start();
+    let body = message("late");
+    let (first, last) = body.as_bytes().split_at(body.len() - 1);
+    let mut connection = gateway.connect();
+    let head = format!(
+        "POST /callback?{} HTTP/1.1\r\nHost: chat\r\nContent-Length: {}\r\n\r\n",
+        gateway.app.query(C2C),
+        body.len()
+    );
+    connection.send(head.as_bytes()).unwrap();
+    connection.send(first).unwrap();
+    // The body ends after most of the deadline of 1.5 s.
+    let sent = Instant::now();
+    eventually("most of the deadline is over", || {
+        (sent.elapsed() > Duration::from_secs(1)).then_some(())
+    });
+    connection.send(last).unwrap();
+    assert_eq!(
+        json_of(&connection.answer(false).unwrap()),
+        ack(0, json!({}))
+    );
+    assert_eq!(sink.heard().len(), 1);
+    sink.behave(answering(&ack(1, json!({}))));
+    assert_eq!(
+        json_of(&gateway.call(C2C, message("next"))),
+        ack(1, json!({}))
+    );
+}
+
+#[test]
+fn every_friend_wants_a_result() {
+    let item = |account: &str| json!({ "To_Account": account, "ResultCode": 0, "ResultInfo": "" });
+    let sink = Sink::start(Manner::Silence).unwrap();
+    let commands = format!("[commands.\"{FRIENDS}\"]\ndecider = \"sink\"\npolicy = \"refuse\"\n");
+    let setup = setup(&sink, "", &commands);
+    let gateway = setup.start();
+    let body =
+        r#"{"From_Account":"alice","FriendItem":[{"To_Account":"bob"},{"To_Account":"carol"}]}"#;
+    let code = |items: Value| {
+        sink.behave(answering(&ack(0, json!({ "ResultItem": items }))));
+        json_of(&gateway.call(FRIENDS, body))["ResultItem"][0]["ResultCode"].clone()
+    };
+    assert_eq!(code(json!([item("bob"), item("carol")])), 0);
+    assert_eq!(code(json!([item("bob")])), 38_000, "the policy refuses");
+    assert_eq!(code(json!([])), 38_000);
 }
 
 #[test]
@@ -341,24 +384,21 @@ fn a_body_counts_as_memory_as_long_as_it_is_asked_about() {
 
 #[test]
 fn before_callbacks_are_answered_while_the_journal_is_full() {
-    let setup = Setup::new().variable("GATEWAY_JOURNAL__BYTES_MAX", "1 MiB");
-    let sink = Sink::start(answering(&ack(1, json!({})))).unwrap();
-    setup.configure(&format!(
-        "[apps.shop]\nsdk_app_id = {SHOP}\ntoken = \"{SHOP_TOKEN}\"\n\
-         [deciders.sink]\nurl = \"http://{}/\"\n[commands.\"{C2C}\"]\ndecider = \"sink\"\n\
-         [commands.\"Live.Asked\"]\nuntyped = true\n[journal]\nretention = \"30d\"\n",
-        sink.address()
-    ));
+    let setup = Setup::faulty().variable("GATEWAY_JOURNAL__BYTES_MAX", "1 MiB");
     let gateway = setup.start();
-    // Nothing handles them, and nothing may be lost of them.
-    let unhandled = "x".repeat(200_000);
-    let body = format!("{{\"PairList\":[],\"New\":\"{unhandled}\"}}");
+    // Its handler never ends, so that nothing may be deleted.
+    let body = format!("{{\"id\":\"{}\"}}", "x".repeat(100_000));
     eventually("the journal is full", || {
-        let answer = gateway.call("Sns.CallbackFriendDelete", &body);
-        (answer.status == 503).then_some(())
+        (gateway.call("Faulty.Block", &body).status == 503).then_some(())
     });
+    for number in 0..20 {
+        let body = format!("{{\"id\":\"a{number}\",\"act\":\"refuse\"}}");
+        assert_eq!(json_of(&gateway.call("Faulty.Ask", body))["ErrorCode"], 1);
+    }
+    gateway.reaches("gateway_unrecorded_total", &[], 1);
     assert_eq!(
-        json_of(&gateway.call(C2C, message("alice"))),
-        ack(1, json!({}))
+        gateway.call("Faulty.Block", &body).status,
+        503,
+        "it is full still"
     );
 }

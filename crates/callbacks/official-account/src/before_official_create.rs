@@ -6,7 +6,7 @@ use gateway_wire::ActionVerdict;
 use poem_openapi::Object;
 use serde::Deserialize;
 
-/// Decides whether an official account is created.
+/// Lets every official account be created.
 #[derive(Debug)]
 pub struct BeforeOfficialCreate;
 

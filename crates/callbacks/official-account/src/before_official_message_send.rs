@@ -6,7 +6,7 @@ use gateway_wire::{MessageElement, MessageVerdict};
 use poem_openapi::Object;
 use serde::Deserialize;
 
-/// Decides what becomes of a message of an official account.
+/// Lets every message of an official account through.
 #[derive(Debug)]
 pub struct BeforeOfficialMessageSend;
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::subscriber::{OfficialSubscriber, accounts};
 
-/// Decides who subscribes to an official account.
+/// Lets everybody subscribe to official accounts.
 #[derive(Debug)]
 pub struct BeforeOfficialSubscribe;
 

@@ -101,11 +101,11 @@ impl<'row> Record<'row> {
         Some(self.columns.as_ref()?.journaled_ms)
     }
 
-    /// The length of the body, in bytes.
-    pub(crate) fn body_bytes(&self) -> usize {
+    /// The length of envelope and body, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
         self.columns
             .as_ref()
-            .map_or(0, |columns| columns.body.len())
+            .map_or(0, |columns| columns.envelope.len() + columns.body.len())
     }
 
     /// The checksum, when it fits the row.

@@ -66,11 +66,11 @@ impl Search {
     /// `None` when the query has no key. Only sequences above `floor` are found.
     pub(super) fn new(query: &IndexQuery<'_>, floor: Sequence, limit: usize) -> Option<Self> {
         let keys = [
-            query.shadow.map(Key::Shadow),
             query.account.map(Key::Account),
             query.group.map(Key::Group),
+            query.shadow.map(Key::Shadow),
         ];
-        // A third one would find no more, and callers check the events anyway.
+        // Callers check the events anyway, and a third key, the least telling, would hardly leave out more.
         let mut keys = keys.into_iter().flatten().map(key::hash);
         Some(Self {
             first: keys.next()?,

@@ -15,7 +15,7 @@ use super::event::{
     Event, EventDetail, EventDrift, EventItem, EventOutcome, OutcomeStatus, prepare,
 };
 
-/// Bytes of bodies in one page.
+/// Bytes of bodies and acks in one page.
 const PAGE_BYTES_MAX: usize = 4 << 20;
 
 /// Rows of the log that one page may look at.
@@ -373,7 +373,7 @@ impl Filling<'_> {
 
     /// Adds an event. `false` when it was the last one that the page has room for.
     fn push(&mut self, stored: &StoredEvent, prepared: &Prepared) -> bool {
-        self.bytes += stored.body.len();
+        self.bytes += stored.body.len() + ack_bytes(stored);
         let event = Event::new(self.head.log_id, stored, prepared);
         self.events.push(event);
         self.events.len() < self.limit && self.bytes < PAGE_BYTES_MAX
@@ -385,6 +385,19 @@ impl Filling<'_> {
             next,
         }
     }
+}
+
+/// How long the acks are that an event tells of.
+fn ack_bytes(stored: &StoredEvent) -> usize {
+    let Some(verdict) = &stored.envelope.verdict else {
+        return 0;
+    };
+    let shadow = verdict
+        .shadow
+        .as_ref()
+        .and_then(|shadow| shadow.ack.as_ref());
+    let acks = [Some(&verdict.ack), shadow].into_iter().flatten();
+    acks.map(|ack| ack.to_string().len()).sum()
 }
 
 #[cfg(test)]

@@ -131,7 +131,15 @@ impl Checking<'_> {
             );
             is_whole = false;
         }
-        is_whole.then(|| (command.to_owned(), merge(own, general, rules)))
+        let merged = merge(own, general, rules);
+        if merged.shadow.is_some() && merged.shadow == merged.decider {
+            wrong(
+                "shadow",
+                "expected another decider than the one that decides".to_owned(),
+            );
+            is_whole = false;
+        }
+        is_whole.then(|| (command.to_owned(), merged))
     }
 }
 

@@ -1,24 +1,31 @@
 //! The rules of `[deciders]`, and the files that its keys name.
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
-use gateway_core::Token;
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use gateway_core::{Causes, Token};
+use rustls::RootCertStore;
 use secrecy::ExposeSecret;
 
 use super::{
     Config, DeciderConfig, Problem,
     validate::{is_plain_name, read_secret},
 };
+use crate::listener::read_certificates;
 
 /// Who decides in the place of a decider: the command's plug-in. No decider is called so.
 pub(super) const PLUG_IN: &str = "plug-in";
 
 /// In the place of a shadow decider's name: none.
 pub(super) const NO_SHADOW: &str = "none";
+
+/// Names that mean something else where a decider's could stand.
+const RESERVED: [&str; 3] = [PLUG_IN, NO_SHADOW, "policy"];
+
+/// Each has metrics of its own, whose number is bounded.
+const DECIDERS_MAX: usize = 32;
+
+/// A longer pause would leave a decider alone for good.
+const BREAKER_PAUSE_MAX: Duration = Duration::from_hours(1);
 
 /// A decider with what its keys name.
 #[derive(Debug, Clone)]
@@ -54,6 +61,12 @@ pub(super) fn check_deciders(
     config: &Config,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<String, CheckedDecider> {
+    if config.deciders.len() > DECIDERS_MAX {
+        problems.push(Problem::new(
+            "deciders",
+            format!("expected at most {DECIDERS_MAX}"),
+        ));
+    }
     let deciders = config.deciders.iter();
     deciders
         .filter_map(|(name, decider)| Some((name.clone(), check_decider(name, decider, problems)?)))
@@ -66,18 +79,19 @@ fn check_decider(
     problems: &mut Vec<Problem>,
 ) -> Option<CheckedDecider> {
     let key = |part: &str| format!("deciders.{name}.{part}");
-    if !is_plain_name(name) || [PLUG_IN, NO_SHADOW].contains(&name) {
+    if !is_plain_name(name) || RESERVED.contains(&name) {
         problems.push(Problem::new(
             format!("deciders.{name}"),
             format!(
-                "expected a name of 1 to 32 of a-z, 0-9, - and _, other than {PLUG_IN} and {NO_SHADOW}"
+                "expected a name of 1 to 32 of a-z, 0-9, - and _, other than {}",
+                RESERVED.join(", ")
             ),
         ));
     }
     let failures = u64::from(config.breaker_failures);
     let capacities = [
         ("concurrency", config.concurrency as u64, 1, 1 << 16),
-        ("answer_max", config.answer_max.as_u64(), 1 << 10, 16 << 20),
+        ("answer_max", config.answer_max.as_u64(), 1 << 10, 1 << 20),
         ("breaker_failures", failures, 1, 1 << 20),
     ];
     for (part, value, least, most) in capacities {
@@ -88,8 +102,11 @@ fn check_decider(
             ));
         }
     }
-    if config.breaker_pause.is_zero() {
-        problems.push(Problem::new(key("breaker_pause"), "expected more than 0s"));
+    if config.breaker_pause.is_zero() || config.breaker_pause > BREAKER_PAUSE_MAX {
+        problems.push(Problem::new(
+            key("breaker_pause"),
+            "expected more than 0s, and at most 1h",
+        ));
     }
     let url = parse_url(&config.url);
     if url.is_none() {
@@ -133,22 +150,22 @@ fn parse_url(text: &str) -> Option<http::Uri> {
 }
 
 fn read_roots(key: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<RootCertStore> {
-    let mut problem = |message: String| {
-        problems.push(Problem {
-            key: key.to_owned(),
-            origin: path.display().to_string(),
-            message,
-        });
-    };
-    let pem = fs::read(path)
-        .map_err(|error| problem(format!("can't be read: {error}")))
-        .ok()?;
-    let certificates = CertificateDer::pem_slice_iter(&pem).flatten();
     let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(certificates);
-    if added == 0 {
-        problem("expected a certificate in PEM".to_owned());
-        return None;
-    }
+    let added = read_certificates(path)
+        .map_err(|error| Causes(&error).to_string())
+        .and_then(|certificates| {
+            let mut certificates = certificates.into_iter();
+            let added = certificates.try_for_each(|certificate| roots.add(certificate));
+            added.map_err(|error| format!("holds a certificate of no authority: {error}"))
+        });
+    added
+        .map_err(|message| {
+            problems.push(Problem {
+                key: key.to_owned(),
+                origin: path.display().to_string(),
+                message,
+            });
+        })
+        .ok()?;
     Some(roots)
 }

@@ -23,15 +23,13 @@ enum State {
     Open { until: Instant, is_probed: bool },
 }
 
-/// What may be done with a question.
+/// How a question is put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leave {
-    /// Ask, and wait for the answer.
+pub(super) enum Attempt {
+    /// As ever: whoever asks waits for the answer.
     Ask,
-    /// Ask, to see whether there is an answer; nobody is to wait for it.
+    /// To see whether there is an answer at all; nobody is to wait for it.
     Probe,
-    /// Don't ask.
-    Pass,
 }
 
 // === impl Breaker ===
@@ -45,45 +43,56 @@ impl Breaker {
         }
     }
 
-    /// What may be done now. After [`Leave::Probe`] it is [`Leave::Pass`] until the probe's end is told.
-    pub(super) fn leave(&self, now: Instant) -> Leave {
+    /// How a question may be put now, if at all. After a probe it is none until that one's end is told; a question that
+    /// is no fit one leaves the probe to the next.
+    pub(super) fn leave(&self, now: Instant, may_probe: bool) -> Option<Attempt> {
         match &mut *self.state() {
-            State::Closed { .. } => Leave::Ask,
-            State::Open { until, is_probed } if now >= *until && !*is_probed => {
+            State::Closed { .. } => Some(Attempt::Ask),
+            State::Open { until, is_probed } if may_probe && now >= *until && !*is_probed => {
                 *is_probed = true;
-                Leave::Probe
+                Some(Attempt::Probe)
             }
-            State::Open { .. } => Leave::Pass,
+            State::Open { .. } => None,
         }
     }
 
-    /// An answer came; tells whether that closed it.
-    pub(super) fn succeeded(&self) -> bool {
+    /// It answers; tells whether that closed the breaker, as only a probe does: what was asked before it opened says
+    /// nothing about now.
+    pub(super) fn succeeded(&self, attempt: Attempt) -> bool {
         let mut state = self.state();
-        let was_open = matches!(*state, State::Open { .. });
-        *state = State::Closed { failures: 0 };
-        was_open
+        match (*state, attempt) {
+            (State::Open { .. }, Attempt::Ask) => false,
+            (State::Open { .. }, Attempt::Probe) => {
+                *state = State::Closed { failures: 0 };
+                true
+            }
+            (State::Closed { .. }, _) => {
+                *state = State::Closed { failures: 0 };
+                false
+            }
+        }
     }
 
-    /// No answer came; tells whether that opened it.
-    pub(super) fn failed(&self, now: Instant) -> bool {
+    /// It does not answer; tells whether that opened the breaker.
+    pub(super) fn failed(&self, attempt: Attempt, now: Instant) -> bool {
         let mut state = self.state();
         let open = State::Open {
             until: now + self.pause,
             is_probed: false,
         };
-        match *state {
-            State::Closed { failures } if failures + 1 < self.failures_max => {
+        match (*state, attempt) {
+            (State::Closed { failures }, _) if failures + 1 < self.failures_max => {
                 *state = State::Closed {
                     failures: failures + 1,
                 };
                 false
             }
-            State::Closed { .. } => {
+            (State::Closed { .. }, _) => {
                 *state = open;
                 true
             }
-            State::Open { .. } => {
+            (State::Open { .. }, Attempt::Ask) => false,
+            (State::Open { .. }, Attempt::Probe) => {
                 *state = open;
                 false
             }
@@ -102,16 +111,16 @@ impl Breaker {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Attempt::Ask, Attempt::Probe, *};
 
     const PAUSE: Duration = Duration::from_secs(1);
 
     fn opened(now: Instant) -> Breaker {
         let breaker = Breaker::new(3, PAUSE);
-        assert!(!breaker.failed(now));
-        assert!(!breaker.failed(now));
-        assert_eq!(breaker.leave(now), Leave::Ask);
-        assert!(breaker.failed(now));
+        assert!(!breaker.failed(Ask, now));
+        assert!(!breaker.failed(Ask, now));
+        assert_eq!(breaker.leave(now, true), Some(Ask));
+        assert!(breaker.failed(Ask, now));
         breaker
     }
 
@@ -120,21 +129,22 @@ mod tests {
         let now = Instant::now();
         let breaker = Breaker::new(2, PAUSE);
         for _ in 0..10 {
-            assert!(!breaker.failed(now));
-            assert!(!breaker.succeeded());
+            assert!(!breaker.failed(Ask, now));
+            assert!(!breaker.succeeded(Ask));
         }
         assert!(!breaker.is_open());
         assert!(opened(now).is_open());
     }
 
     #[test]
-    fn is_probed_once_after_a_pause() {
+    fn is_probed_once_after_a_pause_by_a_fit_question() {
         let now = Instant::now();
         let breaker = opened(now);
-        assert_eq!(breaker.leave(now), Leave::Pass);
+        assert_eq!(breaker.leave(now, true), None);
         let later = now + PAUSE;
-        assert_eq!(breaker.leave(later), Leave::Probe);
-        assert_eq!(breaker.leave(later), Leave::Pass);
+        assert_eq!(breaker.leave(later, false), None);
+        assert_eq!(breaker.leave(later, true), Some(Probe));
+        assert_eq!(breaker.leave(later, true), None);
     }
 
     #[test]
@@ -142,13 +152,26 @@ mod tests {
         let now = Instant::now();
         let breaker = opened(now);
         let later = now + PAUSE;
-        assert_eq!(breaker.leave(later), Leave::Probe);
-        assert!(!breaker.failed(later));
-        assert_eq!(breaker.leave(later), Leave::Pass);
+        assert_eq!(breaker.leave(later, true), Some(Probe));
+        assert!(!breaker.failed(Probe, later));
+        assert_eq!(breaker.leave(later, true), None);
         let last = later + PAUSE;
-        assert_eq!(breaker.leave(last), Leave::Probe);
-        assert!(breaker.succeeded());
-        assert_eq!(breaker.leave(last), Leave::Ask);
-        assert!(!breaker.failed(last), "it counts from 0 again");
+        assert_eq!(breaker.leave(last, true), Some(Probe));
+        assert!(breaker.succeeded(Probe));
+        assert_eq!(breaker.leave(last, true), Some(Ask));
+        assert!(!breaker.failed(Ask, last), "it counts from 0 again");
+    }
+
+    #[test]
+    fn what_was_asked_before_it_opened_changes_nothing() {
+        let now = Instant::now();
+        let breaker = opened(now);
+        let later = now + PAUSE;
+        assert!(!breaker.succeeded(Ask));
+        assert!(breaker.is_open());
+        assert!(!breaker.failed(Ask, later));
+        assert_eq!(breaker.leave(later, true), Some(Probe), "the pause is over");
+        assert!(!breaker.failed(Ask, later));
+        assert_eq!(breaker.leave(later, true), None, "the probe is still out");
     }
 }

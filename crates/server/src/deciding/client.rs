@@ -1,6 +1,6 @@
 //! The HTTP client of one decider: kept connections, no redirects, no proxies, an answer of bounded length.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use gateway_core::{Causes, PolicyReason};
@@ -8,11 +8,12 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_timeout::TimeoutConnector;
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use rustls::ClientConfig;
+use rustls::{ClientConfig, crypto::ring};
 
 use super::NoAnswer;
 use crate::config::CheckedDecider;
@@ -20,7 +21,7 @@ use crate::config::CheckedDecider;
 /// Asks over connections that it keeps.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
-    inner: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    inner: legacy::Client<TimeoutConnector<HttpsConnector<HttpConnector>>, Full<Bytes>>,
     answer_max: usize,
 }
 
@@ -28,7 +29,7 @@ pub(super) struct Client {
 /// question meets a connection that is just being closed.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// Longer than any deadline: it ends connection attempts that nobody waits for any more.
+/// Longer than any deadline: it ends connection attempts, handshakes and all, that nobody waits for any more.
 const CONNECT: Duration = Duration::from_secs(2);
 
 /// Bytes of an answer's head.
@@ -38,18 +39,21 @@ const HEAD_MAX: usize = 64 << 10;
 
 impl Client {
     pub(super) fn new(checked: &CheckedDecider) -> Self {
-        let tls = ClientConfig::builder()
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("the provider supports TLS 1.2 and 1.3")
             .with_root_certificates(checked.roots.clone())
             .with_no_client_auth();
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
-        http.set_connect_timeout(Some(CONNECT));
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
+        let mut connector = TimeoutConnector::new(connector);
+        connector.set_connect_timeout(Some(CONNECT));
         let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
@@ -61,8 +65,8 @@ impl Client {
         }
     }
 
-    /// Sends a request and reads the answer of status 200; `make` is called once more when a kept connection breaks off
-    /// before there is an answer.
+    /// Sends a request and reads the answer of status 200; `make` is called once more when a connection breaks off before
+    /// there is an answer.
     pub(super) async fn send(
         &self,
         make: impl Fn() -> Request<Full<Bytes>>,
@@ -80,12 +84,14 @@ impl Client {
     async fn read(&self, response: Response<Incoming>) -> Result<Bytes, NoAnswer> {
         let status = response.status();
         if status != StatusCode::OK {
-            let reason = if status.is_redirection() {
-                PolicyReason::Redirect
-            } else {
-                PolicyReason::Status
+            let no_answer = match status {
+                StatusCode::BAD_GATEWAY
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT => NoAnswer::down(PolicyReason::Status),
+                status if status.is_redirection() => NoAnswer::new(PolicyReason::Redirect),
+                _ => NoAnswer::new(PolicyReason::Status),
             };
-            return Err(NoAnswer::new(reason).because(format!("status {}", status.as_u16())));
+            return Err(no_answer.because(format!("status {}", status.as_u16())));
         }
         let body = Limited::new(response.into_body(), self.answer_max);
         match body.collect().await {
@@ -98,7 +104,8 @@ impl Client {
     }
 }
 
-/// Whether a connection was closed by the other side before any answer: that of a pool may have been idle for too long.
+/// Whether a connection was closed by the other side before any answer: a kept one may have been idle for too long.
+/// Whether it was kept, the pool does not tell.
 fn is_cut_off(error: &legacy::Error) -> bool {
     let source = error
         .source()
@@ -107,5 +114,5 @@ fn is_cut_off(error: &legacy::Error) -> bool {
 }
 
 fn unreachable(error: &(dyn std::error::Error + 'static)) -> NoAnswer {
-    NoAnswer::new(PolicyReason::Unreachable).because(Causes(error).to_string())
+    NoAnswer::down(PolicyReason::Unreachable).because(Causes(error).to_string())
 }

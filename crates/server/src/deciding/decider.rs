@@ -1,22 +1,21 @@
 //! A decider: a service of the user's that is asked over HTTP and answers as if it were Chat's own endpoint.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use gateway_core::{AckFault, AckRules, CheckedAck, PolicyReason, sign};
 use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
 use tokio::sync::Semaphore;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::{
-    breaker::{Breaker, Leave},
+    breaker::{Attempt, Breaker},
     client::Client,
 };
-use crate::{clock, config::CheckedDecider, metrics::DeciderMetrics};
+use crate::{
+    clock, config::CheckedDecider, ingest::Reserved, metrics::DeciderMetrics, throttle::Throttle,
+};
 
 /// A service that decides.
 #[derive(Debug)]
@@ -27,6 +26,7 @@ pub(crate) struct Decider {
     breaker: Breaker,
     places: Semaphore,
     metrics: DeciderMetrics,
+    turns: Throttle,
 }
 
 /// What a decider is asked.
@@ -36,8 +36,19 @@ pub(crate) struct Question {
     pub query: String,
     /// The callback's body as it came.
     pub body: Bytes,
+    /// What the body takes of the memory for bodies; given back when the last one who asks is done.
+    pub reserved: Reserved,
     /// Whether it is a simulated one.
     pub simulated: bool,
+}
+
+/// How long an answer is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    /// When nobody waits any more.
+    pub ends: Instant,
+    /// Whether it is most of the deadline: who is late within less is not to blame.
+    pub is_fair: bool,
 }
 
 /// Why there is no answer that Chat would honour.
@@ -47,6 +58,10 @@ pub(crate) struct NoAnswer {
     pub reason: PolicyReason,
     /// In detail; no value of an answer.
     pub detail: Option<String>,
+    /// Whether it looks as if there was nobody to answer, rather than a bad answer: what the circuit breaker counts. A
+    /// decider that answers in time is up, whatever it says: nonsense about one command must not keep it from being
+    /// asked about another.
+    is_down: bool,
 }
 
 /// What is left of the deadline, in milliseconds.
@@ -64,7 +79,6 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 impl Decider {
     pub(super) fn new(name: &str, checked: &CheckedDecider, metrics: DeciderMetrics) -> Self {
-        metrics.open.set(0);
         Self {
             name: name.to_owned(),
             client: Client::new(checked),
@@ -75,6 +89,7 @@ impl Decider {
             places: Semaphore::new(checked.config.concurrency),
             checked: checked.clone(),
             metrics,
+            turns: Throttle::default(),
         }
     }
 
@@ -113,8 +128,8 @@ impl Decider {
         self.checked.is_same(checked)
     }
 
-    /// Asks, and waits for `budget` at most. While it is left alone the answer is no at once, and now and then one of
-    /// the questions is put to it all the same, as a probe that nobody waits for.
+    /// Asks, and waits within the budget. While it is left alone the answer is no at once, and now and then one of the
+    /// questions is put to it all the same, as a probe that nobody waits for.
     ///
     /// # Errors
     ///
@@ -123,16 +138,17 @@ impl Decider {
         self: &Arc<Self>,
         question: &Arc<Question>,
         rules: AckRules,
-        budget: Duration,
+        budget: Budget,
     ) -> Result<CheckedAck, NoAnswer> {
-        let answered = match self.breaker.leave(Instant::now()) {
-            Leave::Ask => self.attempt(question, rules, budget).await,
-            Leave::Pass => Err(NoAnswer::new(PolicyReason::Breaker)),
-            Leave::Probe => {
+        let answered = match self.breaker.leave(Instant::now(), budget.is_fair) {
+            Some(Attempt::Ask) => self.attempt(Attempt::Ask, question, rules, budget).await,
+            None => Err(NoAnswer::new(PolicyReason::Breaker)),
+            Some(Attempt::Probe) => {
                 let (decider, question) = (Arc::clone(self), Arc::clone(question));
-                // It ends within the budget, and there is one at a time.
+                // It ends within the budget, there is one at a time, and at a stop nobody misses it.
                 tokio::spawn(async move {
-                    let probed = decider.attempt(&question, rules, budget).await;
+                    let probing = decider.attempt(Attempt::Probe, &question, rules, budget);
+                    let probed = probing.await;
                     decider.metrics.count(&probed);
                 });
                 Err(NoAnswer::new(PolicyReason::Breaker))
@@ -144,63 +160,69 @@ impl Decider {
 
     async fn attempt(
         &self,
+        attempt: Attempt,
         question: &Question,
         rules: AckRules,
-        budget: Duration,
+        budget: Budget,
+    ) -> Result<CheckedAck, NoAnswer> {
+        let asked = Instant::now();
+        let answered = self.send(question, rules, budget).await;
+        self.metrics.duration.observe(asked.elapsed().as_secs_f64());
+        self.learn(attempt, answered.as_ref().err());
+        answered
+    }
+
+    async fn send(
+        &self,
+        question: &Question,
+        rules: AckRules,
+        budget: Budget,
     ) -> Result<CheckedAck, NoAnswer> {
         let Ok(_place) = self.places.try_acquire() else {
             return Err(NoAnswer::new(PolicyReason::Busy));
         };
-        let asked = Instant::now();
         let sending = self.client.send(|| self.request(question, budget));
-        let answered = match tokio::time::timeout(budget, sending).await {
-            Ok(Ok(ack)) => rules.check(&ack).map_err(NoAnswer::from),
-            Ok(Err(no_answer)) => Err(no_answer),
-            Err(_) => Err(NoAnswer::new(PolicyReason::Deadline)),
+        let ends = budget.ends.into();
+        let Ok(sent) = tokio::time::timeout_at(ends, sending).await else {
+            return Err(NoAnswer {
+                is_down: budget.is_fair,
+                ..NoAnswer::new(PolicyReason::Deadline)
+            });
         };
-        self.metrics.duration.observe(asked.elapsed().as_secs_f64());
-        self.learn(&answered);
-        answered
+        Ok(rules.check(&sent?)?)
     }
 
-    /// Feeds the breaker. A decider that answers in time is up, whatever it says: nonsense about one command must not
-    /// keep it from being asked about another.
-    fn learn(&self, answered: &Result<CheckedAck, NoAnswer>) {
-        let down = match answered {
-            Ok(_) => None,
-            Err(NoAnswer { reason, .. }) => match reason {
-                PolicyReason::Invalid | PolicyReason::Code | PolicyReason::Failed => None,
-                reason => Some(reason.as_str()),
-            },
+    /// Feeds the breaker.
+    fn learn(&self, attempt: Attempt, no_answer: Option<&NoAnswer>) {
+        let now = Instant::now();
+        let (turned, message) = match no_answer {
+            // It was not asked at all: that says nothing, and a probe is to be made again.
+            Some(NoAnswer {
+                reason: PolicyReason::Busy,
+                ..
+            }) if attempt == Attempt::Ask => return,
+            Some(no_answer) if no_answer.is_down || no_answer.reason == PolicyReason::Busy => (
+                self.breaker.failed(attempt, now),
+                "the decider has failed too often in a row; the policy answers",
+            ),
+            _ => (self.breaker.succeeded(attempt), "the decider answers again"),
         };
-        match down {
-            None => {
-                if self.breaker.succeeded() {
-                    self.metrics.open.set(0);
-                    info!(decider = self.name, "the decider answers again");
-                }
-            }
-            Some(reason) => {
-                if self.breaker.failed(Instant::now()) {
-                    self.metrics.open.set(1);
-                    let decider = &self.name;
-                    warn!(
-                        decider,
-                        reason, "the decider has failed too often in a row; the policy answers"
-                    );
-                }
-            }
+        if turned && let Some(held_back) = self.turns.pass(now) {
+            let reason = no_answer.map(|no_answer| no_answer.reason.as_str());
+            let decider = &self.name;
+            warn!(decider, reason, held_back, "{message}");
         }
     }
 
-    fn request(&self, question: &Question, budget: Duration) -> Request<Full<Bytes>> {
+    fn request(&self, question: &Question, budget: Budget) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(question.body.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.target(&question.query);
         let headers = request.headers_mut();
         headers.insert(header::CONTENT_TYPE, JSON);
         headers.insert(header::USER_AGENT, USER_AGENT);
-        let millis = u64::try_from(budget.as_millis()).unwrap_or(u64::MAX);
+        let left = budget.ends.saturating_duration_since(Instant::now());
+        let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
         headers.insert(BUDGET, millis.into());
         if question.simulated {
             headers.insert(SIMULATED, HeaderValue::from_static("true"));
@@ -234,6 +256,15 @@ impl NoAnswer {
         Self {
             reason,
             detail: None,
+            is_down: false,
+        }
+    }
+
+    /// There was nobody to answer.
+    pub(super) fn down(reason: PolicyReason) -> Self {
+        Self {
+            is_down: true,
+            ..Self::new(reason)
         }
     }
 

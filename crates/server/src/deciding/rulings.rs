@@ -1,6 +1,9 @@
 //! Who decides about what: a table made from the configuration and exchanged as a whole.
 
-use std::{collections::BTreeMap, collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use gateway_core::{AckRules, Dispatcher};
 
@@ -61,6 +64,13 @@ impl Rulings {
             (name.clone(), decider)
         });
         let deciders: BTreeMap<String, Arc<Decider>> = deciders.collect();
+        for gone in previous
+            .deciders
+            .keys()
+            .filter(|name| !deciders.contains_key(*name))
+        {
+            metrics.forget_decider(gone);
+        }
         let rulings = |commands: &CheckedCommands| -> HashMap<String, Arc<Ruling>> {
             let commands = commands.iter();
             commands

@@ -166,7 +166,7 @@ async fn run(job: Job, time_limit: Duration, turn: &Turn) {
         ticket,
         work,
         cx,
-        reply,
+        mut reply,
     } = job;
     let handler = Timed {
         handler: Some(Box::pin(AssertUnwindSafe(work.run(&cx)).catch_unwind())),
@@ -174,7 +174,13 @@ async fn run(job: Job, time_limit: Duration, turn: &Turn) {
         turn,
     };
     let failed = |reason, error| Failure { reason, error };
-    let ran: Ran = match timeout(time_limit, handler).await {
+    let ended = tokio::select! {
+        biased;
+        ended = timeout(time_limit, handler) => ended,
+        // Its place is for somebody who still waits.
+        () = reply.given_up() => return,
+    };
+    let ran: Ran = match ended {
         Ok(Ok(Ok(ack))) => Ok(ack),
         Ok(Ok(Err(error))) => Err(failed(FailureReason::Error, Some(error.to_string()))),
         Ok(Err(panic)) => Err(failed(FailureReason::Panic, text_of(&*panic))),

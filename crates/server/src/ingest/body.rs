@@ -32,9 +32,13 @@ pub(super) struct UnreadBody {
     announced: usize,
 }
 
-/// A callback's place and the bytes that its body holds; given back when dropped.
+/// A callback's place; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Reserved {
+pub(super) struct Place(Arc<InFlight>);
+
+/// Bytes that a body holds; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Reserved {
     in_flight: Arc<InFlight>,
     phase: Phase,
     bytes: usize,
@@ -50,6 +54,20 @@ impl InFlight {
             bytes: AtomicUsize::new(0),
             bytes_max,
         })
+    }
+
+    /// A place for a callback.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Overload`].
+    pub(super) fn enter(self: &Arc<Self>, phase: Phase) -> Result<Place, Refusal> {
+        let place = Place(Arc::clone(self));
+        let before = self.callbacks.fetch_add(1, Ordering::Relaxed);
+        if before >= share(self.callbacks_max, phase) {
+            return Err(Refusal::Overload);
+        }
+        Ok(place)
     }
 
     /// Reads a whole body of at most `body_max` bytes.
@@ -69,7 +87,11 @@ impl InFlight {
         if announced > body_max {
             return Err(Refusal::TooLarge);
         }
-        let mut reserved = self.enter(phase)?;
+        let mut reserved = Reserved {
+            in_flight: Arc::clone(self),
+            phase,
+            bytes: 0,
+        };
         let bytes = {
             let reading = collect(body, body_max, &mut reserved);
             pin_mut!(reading);
@@ -82,19 +104,6 @@ impl InFlight {
             }
         };
         Ok((bytes, reserved))
-    }
-
-    fn enter(self: &Arc<Self>, phase: Phase) -> Result<Reserved, Refusal> {
-        let reserved = Reserved {
-            in_flight: Arc::clone(self),
-            phase,
-            bytes: 0,
-        };
-        let before = self.callbacks.fetch_add(1, Ordering::Relaxed);
-        if before >= share(self.callbacks_max, phase) {
-            return Err(Refusal::Overload);
-        }
-        Ok(reserved)
     }
 }
 
@@ -148,6 +157,14 @@ impl UnreadBody {
     }
 }
 
+// === impl Place ===
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.callbacks.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 // === impl Reserved ===
 
 impl Reserved {
@@ -173,9 +190,9 @@ impl Reserved {
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        let in_flight = &self.in_flight;
-        in_flight.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        in_flight.callbacks.fetch_sub(1, Ordering::Relaxed);
+        self.in_flight
+            .bytes
+            .fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

@@ -10,11 +10,8 @@ use gateway_core::{Agreement, CheckedAck, Shadow};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use super::{
-    body::Reserved,
-    verdict::{Unrecorded, micros},
-};
-use crate::deciding::{Decider, NoAnswer, Question, Ruling};
+use super::verdict::{Unrecorded, micros};
+use crate::deciding::{Budget, Decider, NoAnswer, Question, Ruling};
 
 /// A shadow decider that is being asked.
 pub(super) struct AskedShadow {
@@ -23,25 +20,18 @@ pub(super) struct AskedShadow {
 }
 
 impl AskedShadow {
-    /// Asks the ruling's shadow, if it has one that wants the question. The body stays in memory until the answer is
-    /// there, and counts so long; when bodies are scarce, shadows are the first to go without.
-    pub(super) fn ask(
-        ruling: &Ruling,
-        question: &Arc<Question>,
-        budget: Duration,
-        reserved: &Arc<Reserved>,
-    ) -> Option<Self> {
+    /// Asks the ruling's shadow, if it has one that wants the question. When memory for bodies is scarce, shadows are the
+    /// first to go without.
+    pub(super) fn ask(ruling: &Ruling, question: &Arc<Question>, budget: Budget) -> Option<Self> {
         let decider = ruling.shadow.as_ref()?;
-        if !decider.wants(question.simulated) || reserved.is_scarce() {
+        if !decider.wants(question.simulated) || question.reserved.is_scarce() {
             return None;
         }
         let (asking, question, rules) = (Arc::clone(decider), Arc::clone(question), ruling.rules);
-        let reserved = Arc::clone(reserved);
         // It ends within the budget.
         let answer = tokio::spawn(async move {
             let asked = Instant::now();
             let answered = asking.ask(&question, rules, budget).await;
-            drop(reserved);
             (answered, asked.elapsed())
         });
         Some(Self {

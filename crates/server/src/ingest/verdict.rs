@@ -7,20 +7,30 @@ use std::{
 
 use bytes::Bytes;
 use gateway_core::{
-    AckRules, CheckedAck, DecidedBy, Effect, Envelope, Installed, PolicyReason, Verdict,
+    AckFault, CheckedAck, DecidedBy, Effect, Envelope, Extra, Installed, PolicyReason, Verdict,
 };
 use gateway_journal::Appender;
 use serde_json::Value;
 
 use super::{Ingest, Received, shadow::AskedShadow};
 use crate::{
-    deciding::{NoAnswer, Question, Ruling, Who},
+    deciding::{Budget, NoAnswer, Question, Ruling, Who},
     handlers::{Failure, FailureReason},
     metrics::Outcome,
 };
 
 /// What is left of the deadline for the way back.
 const MARGIN: Duration = Duration::from_millis(50);
+
+/// What is asked, of whom, and until when.
+struct Case<'a> {
+    ruling: &'a Ruling,
+    who: Who,
+    installed: Option<&'a Installed>,
+    envelope: Arc<Envelope>,
+    question: Arc<Question>,
+    budget: Budget,
+}
 
 /// A before-event that is not recorded yet. Dropped so, because the caller has hung up or the gateway stops, it is
 /// recorded as it is. Nobody waits for the record; what the journal drops, it counts.
@@ -42,71 +52,78 @@ impl Ingest {
             ..
         } = received;
         let asked = Instant::now();
-        let left = self
-            .shared
-            .deadline
-            .saturating_sub(tally.elapsed() + MARGIN);
-        let question = Arc::new(Question {
-            query: query.unwrap_or_default(),
-            body: body.clone(),
-            simulated: envelope.simulated,
-        });
-        let reserved = Arc::new(reserved);
-        let shadow = AskedShadow::ask(ruling, &question, left, &reserved);
-        let who = chosen(ruling, installed, envelope.simulated);
-        let cx = Arc::new((*envelope).clone());
+        let case = Case {
+            ruling,
+            who: chosen(ruling, installed, envelope.simulated),
+            installed,
+            envelope: Arc::new((*envelope).clone()),
+            question: Arc::new(Question {
+                query: query.unwrap_or_default(),
+                body: body.clone(),
+                reserved,
+                simulated: envelope.simulated,
+            }),
+            budget: self.budget(tally.elapsed()),
+        };
         let mut unrecorded = Unrecorded {
             appender: self.appender.clone(),
-            event: Some((envelope, body.clone())),
+            event: Some((envelope, body)),
         };
-        let decided = match (&who, installed) {
-            (Who::Decider(service), _) => service.ask(&question, ruling.rules, left).await,
-            (Who::PlugIn, Some(installed)) => {
-                let asking = self.ask(installed, &body, cx, left, ruling.rules);
-                asking.await
-            }
-            _ => Err(NoAnswer::new(PolicyReason::Nobody)),
-        };
-        let (ack, mut verdict) = match &decided {
-            Ok(checked) => decided_by(&who, checked),
-            Err(no_answer) => {
-                self.shared.metrics.policy(tally.index(), no_answer.reason);
-                let prepare = |installed: &Installed| installed.prepare(&body).work;
-                let ack = ruling.policy.answer(|| installed.and_then(prepare));
-                decided_by_policy(ruling, no_answer, ack)
-            }
-        };
-        verdict.elapsed_us = micros(tally.elapsed());
-        match &who {
-            Who::Nobody => {}
-            Who::PlugIn => verdict.asked_us = Some(micros(asked.elapsed())),
-            Who::Decider(service) => {
-                verdict.asked_us = Some(micros(asked.elapsed()));
-                verdict.decider = Some(service.name().to_owned());
-            }
+        let shadow = AskedShadow::ask(ruling, &case.question, case.budget);
+        let decided = self.decided(&case).await;
+        if let Err(no_answer) = &decided {
+            self.shared.metrics.policy(tally.index(), no_answer.reason);
         }
+        let (ack, verdict) = case.answer(&decided);
+        let is_asked = !matches!(case.who, Who::Nobody);
+        unrecorded.decide(Verdict {
+            elapsed_us: micros(tally.elapsed()),
+            asked_us: is_asked.then(|| micros(asked.elapsed())),
+            ..verdict
+        });
         tally.end(outcome(&decided));
-        unrecorded.decide(verdict);
         if let Some(shadow) = shadow {
             shadow.record_beside(decided.ok(), unrecorded);
         }
-        drop(reserved);
         ack
     }
 
+    /// What is left of the deadline after `elapsed`.
+    fn budget(&self, elapsed: Duration) -> Budget {
+        let deadline = self.shared.deadline;
+        let left = deadline.saturating_sub(elapsed + MARGIN);
+        Budget {
+            ends: Instant::now() + left,
+            is_fair: left >= deadline / 2,
+        }
+    }
+
+    /// Asks whoever decides.
+    async fn decided(&self, case: &Case<'_>) -> Result<CheckedAck, NoAnswer> {
+        if case.budget.ends <= Instant::now() {
+            return Err(NoAnswer::new(PolicyReason::Deadline));
+        }
+        match (&case.who, case.installed) {
+            (Who::Decider(decider), _) => {
+                let rules = case.ruling.rules;
+                let asking = decider.ask(&case.question, rules, case.budget);
+                let checked = asking.await?;
+                case.check_accounts(&checked)?;
+                Ok(checked)
+            }
+            (Who::PlugIn, Some(installed)) => self.ask(installed, case).await,
+            _ => Err(NoAnswer::new(PolicyReason::Nobody)),
+        }
+    }
+
     /// Asks the plug-in.
-    async fn ask(
-        &self,
-        installed: &Installed,
-        body: &[u8],
-        envelope: Arc<Envelope>,
-        left: Duration,
-        rules: AckRules,
-    ) -> Result<CheckedAck, NoAnswer> {
-        let Some(work) = installed.prepare(body).work else {
+    async fn ask(&self, installed: &Installed, case: &Case<'_>) -> Result<CheckedAck, NoAnswer> {
+        let Some(work) = installed.work(&case.question.body) else {
             return Err(NoAnswer::new(PolicyReason::Undecodable));
         };
         let index = installed.descriptor().index;
+        let left = case.budget.ends.saturating_duration_since(Instant::now());
+        let envelope = Arc::clone(&case.envelope);
         let ran = self.shared.handlers.ask(index, work, envelope, left).await;
         let ack = ran.map_err(|Failure { reason, .. }| {
             NoAnswer::new(match reason {
@@ -116,7 +133,7 @@ impl Ingest {
                 FailureReason::Busy => PolicyReason::Busy,
             })
         })?;
-        Ok(rules.check(&ack)?)
+        Ok(case.ruling.rules.check(&ack)?)
     }
 }
 
@@ -129,26 +146,6 @@ fn chosen(ruling: &Ruling, installed: Option<&Installed>, is_simulated: bool) ->
         },
         who => who.clone(),
     }
-}
-
-fn decided_by(who: &Who, checked: &CheckedAck) -> (Bytes, Verdict) {
-    let ack = serde_json::to_vec(&checked.ack).expect("a JSON value can be written");
-    let by = match who {
-        Who::Decider(_) => DecidedBy::Decider,
-        Who::PlugIn | Who::Nobody => DecidedBy::PlugIn,
-    };
-    (ack.into(), Verdict::new(checked.ack.clone(), by))
-}
-
-fn decided_by_policy(ruling: &Ruling, no_answer: &NoAnswer, ack: Bytes) -> (Bytes, Verdict) {
-    let value = serde_json::from_slice(&ack).unwrap_or(Value::Null);
-    let verdict = Verdict {
-        policy: Some(ruling.policy.kind),
-        reason: Some(no_answer.reason),
-        detail: no_answer.detail.clone(),
-        ..Verdict::new(value, DecidedBy::Policy)
-    };
-    (ack, verdict)
 }
 
 /// What a before-callback counts as.
@@ -166,6 +163,55 @@ fn outcome(decided: &Result<CheckedAck, NoAnswer>) -> Outcome {
 
 pub(super) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+// === impl Case ===
+
+impl Case<'_> {
+    /// Where a command wants a result for each account, an answer without one of them would let it pass in silence.
+    fn check_accounts(&self, checked: &CheckedAck) -> Result<(), AckFault> {
+        let Extra::Items(_) = self.ruling.rules.extra else {
+            return Ok(());
+        };
+        match self.installed.and_then(|one| one.work(&self.question.body)) {
+            Some(work) => checked.check_accounts(&work.allow()),
+            None => Ok(()),
+        }
+    }
+
+    /// The ack as bytes on the wire, and the verdict as far as it is known.
+    fn answer(&self, outcome: &Result<CheckedAck, NoAnswer>) -> (Bytes, Verdict) {
+        let (ack, verdict) = match outcome {
+            Ok(checked) => {
+                let ack = serde_json::to_vec(&checked.ack).expect("a JSON value can be written");
+                let by = match self.who {
+                    Who::Decider(_) => DecidedBy::Decider,
+                    Who::PlugIn | Who::Nobody => DecidedBy::PlugIn,
+                };
+                (ack.into(), Verdict::new(checked.ack.clone(), by))
+            }
+            Err(no_answer) => self.policy_answer(no_answer),
+        };
+        let decider = match &self.who {
+            Who::Decider(decider) => Some(decider.name().to_owned()),
+            Who::PlugIn | Who::Nobody => None,
+        };
+        (ack, Verdict { decider, ..verdict })
+    }
+
+    fn policy_answer(&self, no_answer: &NoAnswer) -> (Bytes, Verdict) {
+        let policy = &self.ruling.policy;
+        let body = &self.question.body;
+        let ack = policy.answer(|| self.installed.and_then(|installed| installed.work(body)));
+        let value = serde_json::from_slice(&ack).unwrap_or(Value::Null);
+        let verdict = Verdict {
+            policy: Some(policy.kind),
+            reason: Some(no_answer.reason),
+            detail: no_answer.detail.clone(),
+            ..Verdict::new(value, DecidedBy::Policy)
+        };
+        (ack, verdict)
+    }
 }
 
 // === impl Unrecorded ===

@@ -150,6 +150,21 @@ impl DecidersMetrics {
         }
     }
 
+    /// Removes the series of a decider that is no longer configured.
+    pub(super) fn forget(&self, name: &str) {
+        let outcomes = FAILURES.iter().map(|reason| reason.as_str());
+        // What is not there need not be removed.
+        for outcome in outcomes.chain(["ok"]) {
+            self.requests.remove_label_values(&[name, outcome]).ok();
+        }
+        for agreement in Agreement::ALL {
+            let labels = [name, agreement.as_str()];
+            self.shadows.remove_label_values(&labels).ok();
+        }
+        self.durations.remove_label_values(&[name]).ok();
+        self.open.remove_label_values(&[name]).ok();
+    }
+
     pub(super) fn decider(&self, name: &str) -> DeciderMetrics {
         let request = |outcome: &str| self.requests.with_label_values(&[name, outcome]);
         let failures = PolicyReason::ALL

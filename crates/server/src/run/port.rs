@@ -61,7 +61,11 @@ impl Port {
         };
         let thread = thread::Builder::new()
             .name(name)
-            .spawn(move || runtime.block_on(serve))
+            .spawn(move || {
+                runtime.block_on(serve);
+                // A name that is still being looked up for a decider must not hold up the stop.
+                runtime.shutdown_background();
+            })
             .context("failed to start a listener's thread")?;
         self.threads.push(thread);
         Ok(())

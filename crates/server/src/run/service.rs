@@ -190,6 +190,10 @@ impl Service {
         self.metrics.journal(self.journal.usage(), is_writable);
         let is_ready = self.readiness.problems().is_empty();
         self.metrics.ready.set(i64::from(is_ready));
+        for decider in self.reloadable.live.load().rulings.deciders() {
+            let is_open = decider.is_open();
+            decider.metrics().open.set(i64::from(is_open));
+        }
     }
 
     /// Something that has ended though nobody stopped it: the process is of no use without it.

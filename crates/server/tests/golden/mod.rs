@@ -12,7 +12,7 @@ pub(crate) fn check(name: &str, generated: &str, renew: &str) {
         return;
     }
     let new = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&new, generated).unwrap();
+    std::fs::write(&new, generated).expect("the target directory can be written");
     panic!(
         "docs/{name} is out of date; look at the difference, then renew it:\n  diff {golden} {new}\n  {renew}",
         golden = golden.display(),

@@ -52,8 +52,9 @@ pub struct MessageAck {
     /// A text for the sender, beside a code of the command's own.
     pub error_info: String,
     /// The elements that take the place of the message's, with code 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub msg_body: Option<Vec<MessageElement>>,
+    #[serde(rename = "MsgBody", skip_serializing_if = "Option::is_none")]
+    #[oai(rename = "MsgBody")]
+    pub elements: Option<Vec<MessageElement>>,
     /// What takes the place of the message's custom data, with code 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cloud_custom_data: Option<String>,
@@ -88,7 +89,7 @@ impl<R, const FIRST: i64, const LAST: i64> Answer<R> for MessageVerdict<FIRST, L
             Self::RefuseWith { code, info } => MessageAck::plain(Ack::refused(code.get(), info)),
             Self::Drop => MessageAck::plain(Ack::refused(DROP, "")),
             Self::Rewrite(rewrite) => MessageAck {
-                msg_body: rewrite.elements,
+                elements: rewrite.elements,
                 cloud_custom_data: rewrite.cloud_custom_data,
                 ..MessageAck::plain(Ack::ok())
             },
@@ -143,7 +144,7 @@ impl MessageAck {
             action_status,
             error_code,
             error_info,
-            msg_body: None,
+            elements: None,
             cloud_custom_data: None,
         }
     }
