@@ -1,7 +1,7 @@
 //! What the follower does beside reading: retries, its own state, trimming, and its end.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -58,8 +58,13 @@ impl Follower {
             // Attempts that have finished since the last save are due on disk, still.
             self.save()?;
         }
+        let counts = self.parts.state.counts()?;
+        let parked = parked(&counts);
         let mut starting: Vec<(usize, Attempt)> = Vec::new();
         for (place, progress) in self.commands.iter_mut().enumerate() {
+            if !parked.contains(progress.command()) {
+                continue;
+            }
             let (state, now) = (&self.parts.state, clock::now_ms());
             let due = state.due(progress.command(), now, progress.room())?;
             match progress.read_due(due, &self.reader) {
@@ -106,19 +111,21 @@ impl Follower {
         for progress in &mut self.commands {
             progress.saved();
         }
-        self.report_outcomes()?;
+        let counts = self.parts.state.counts()?;
+        self.report_outcomes(&counts);
         let handled = self.commands.iter().map(Progress::cursor).min();
         let mut through = handled.unwrap_or(self.position);
-        for progress in &self.commands {
-            let parked = self.parts.state.oldest_parked(progress.command())?;
-            through = parked.map_or(through, |oldest| through.min(oldest.saturating_sub(1)));
+        let parked = parked(&counts);
+        let commands = self.commands.iter().map(Progress::command);
+        for command in commands.filter(|command| parked.contains(command)) {
+            let oldest = self.parts.state.oldest_parked(command)?;
+            through = oldest.map_or(through, |oldest| through.min(oldest.saturating_sub(1)));
         }
         self.parts.journal.release(through);
         Ok(())
     }
 
-    fn report_outcomes(&self) -> Result<(), StateError> {
-        let counts: BTreeMap<_, _> = self.parts.state.counts()?;
+    fn report_outcomes(&self, counts: &BTreeMap<(String, Status), u64>) {
         for progress in &self.commands {
             let count = |status| {
                 let count = counts
@@ -130,7 +137,6 @@ impl Follower {
             metrics.parked_events.set(count(Status::Parked));
             metrics.dead_events.set(count(Status::Dead));
         }
-        Ok(())
     }
 
     /// Removes from index and state what the log no longer has.
@@ -177,4 +183,12 @@ impl Follower {
             warn!(%error, "the index is not up to date; the rest is added after the next start");
         }
     }
+}
+
+/// The commands with parked events: of the others, the state need not be asked, which costs a query each.
+fn parked(counts: &BTreeMap<(String, Status), u64>) -> BTreeSet<&str> {
+    let parked = counts
+        .iter()
+        .filter(|((_, status), events)| *status == Status::Parked && **events > 0);
+    parked.map(|((command, _), _)| command.as_str()).collect()
 }
