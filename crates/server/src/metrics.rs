@@ -290,6 +290,8 @@ impl Observer for JournalMetrics {
 
 #[cfg(test)]
 mod tests {
+    use callback_blocklist::BlocklistAdd;
+    use callback_friend_delete::FriendDelete;
     use gateway_core::Callbacks;
 
     use super::*;
@@ -338,7 +340,8 @@ mod tests {
 
     #[test]
     fn the_outcomes_of_a_command_are_those_of_all_apps() {
-        let metrics = metrics();
+        let callbacks = Callbacks::new().with(FriendDelete).with(BlocklistAdd);
+        let metrics = Metrics::new(&Dispatcher::new(callbacks).unwrap());
         let (shop, bank) = (metrics.app("shop"), metrics.app("bank"));
         shop.count(Some(0), Outcome::Ok);
         bank.count(Some(0), Outcome::Ok);

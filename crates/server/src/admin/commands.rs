@@ -139,20 +139,25 @@ impl HonouredAck {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::{AckRules, Codes, Dispatcher};
+    use callback_friend_delete::FriendDelete;
+    use gateway_core::{AckRules, Callbacks, Codes, Dispatcher};
     use poem_openapi::types::ToJSON;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{callbacks::installed, metrics::Outcome};
+    use crate::metrics::Outcome;
 
     const CODES: Codes = Codes {
         first: 10_100,
         last: 10_200,
     };
 
+    fn dispatcher() -> Dispatcher {
+        Dispatcher::new(Callbacks::new().with(FriendDelete)).unwrap()
+    }
+
     fn check(phase: Phase, rules: AckRules, expected: &Value) {
-        let dispatcher = Dispatcher::new(installed()).unwrap();
+        let dispatcher = dispatcher();
         let descriptor = Descriptor {
             phase,
             rules,
@@ -196,7 +201,7 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_what_is_documented() {
-        let dispatcher = Dispatcher::new(installed()).unwrap();
+        let dispatcher = dispatcher();
         let metrics = Metrics::new(&dispatcher);
         metrics.app("shop").count(Some(0), Outcome::Repeated);
         let mut info = CommandInfo::new(dispatcher.iter().next().unwrap().descriptor(), &metrics);
