@@ -4,12 +4,11 @@
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
-    process::{Command, Output},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
-use crate::{figures::float, fill};
+use crate::{callgrind, figures::float, fill};
 
 /// What the child appends.
 #[derive(Debug, clap::Args)]
@@ -34,12 +33,6 @@ pub(crate) struct Cost {
     pub(crate) batch: f64,
 }
 
-/// Whether callgrind can be used.
-pub(crate) fn can_count() -> bool {
-    let version = Command::new("valgrind").arg("--version").output();
-    version.is_ok_and(|output| output.status.success())
-}
-
 /// Counts by appending `events` to the journal in `directory`.
 pub(crate) fn count(directory: &Path, events: u64, at_once: usize) -> anyhow::Result<Cost> {
     let (without, _) = run(directory, 0, at_once)?;
@@ -58,34 +51,21 @@ pub(crate) async fn child(arguments: &AppendArguments) -> anyhow::Result<()> {
 
 /// Instructions and syncs of one child.
 fn run(directory: &Path, events: u64, at_once: usize) -> anyhow::Result<(u64, u64)> {
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(std::env::current_exe()?)
-        .args(["append", "--directory"])
-        .arg(directory)
-        .args(["--events", &events.to_string()])
-        .args(["--at-once", &at_once.to_string()])
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "valgrind ended with {}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr),
-    );
-    Ok((collected(&output)?, syncs(&output)?))
-}
-
-/// The total that callgrind prints: `==123== Collected : 456`.
-fn collected(output: &Output) -> anyhow::Result<u64> {
-    let text = String::from_utf8_lossy(&output.stderr);
-    let line = text.lines().find(|line| line.contains("Collected :"));
-    let number = line.and_then(|line| line.rsplit(' ').next());
-    number
-        .and_then(|number| number.parse().ok())
-        .context("callgrind printed no count")
-}
-
-fn syncs(output: &Output) -> anyhow::Result<u64> {
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.trim().parse().context("the child printed no count")
+    let directory = directory.to_str().context("a path that is no text")?;
+    let (events, at_once) = (events.to_string(), at_once.to_string());
+    let counted = callgrind::run([
+        "append",
+        "--directory",
+        directory,
+        "--events",
+        &events,
+        "--at-once",
+        &at_once,
+    ])?;
+    let syncs = String::from_utf8_lossy(&counted.output.stdout);
+    let syncs = syncs.trim().parse();
+    Ok((
+        counted.instructions,
+        syncs.context("the child printed no count")?,
+    ))
 }

@@ -34,6 +34,21 @@ pub(crate) async fn fill(directory: &Path, events: u64) -> anyhow::Result<()> {
     Ok(journal.close()?)
 }
 
+/// Appends `events` friend deletions of the account number 0.
+pub(crate) async fn fill_about_one(directory: &Path, events: u64) -> anyhow::Result<()> {
+    let journal = open(directory, Arc::new(Batches::default()))?;
+    let (appender, completions) = journal.appender();
+    let completions = tokio::spawn(completions.run());
+    let serials = (0..events).map(|number| number * deletions::ACCOUNTS);
+    let appends = serials.map(|serial| {
+        let (envelope, body) = event(serial);
+        appender.append(envelope, body)
+    });
+    try_join_all(appends).await?;
+    completions.abort();
+    Ok(journal.close()?)
+}
+
 /// Appends `events` more to the journal in `directory`, `at_once` waiting for each sync; returns how many syncs it took.
 pub(crate) async fn append(directory: &Path, events: u64, at_once: usize) -> anyhow::Result<usize> {
     let batches = Arc::new(Batches::default());

@@ -1,6 +1,7 @@
 //! The gateway itself as a child process: the binary that cargo built beside the bench.
 
 use std::{
+    fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
@@ -8,9 +9,15 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use gateway_core::Token;
+use gateway_core::{Ack, Token};
 
-use crate::process::Server;
+use crate::{
+    load::{Callbacks, Target},
+    process::Server,
+};
+
+/// The binary that cargo built beside the bench.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_callback-gateway");
 
 /// The number of the one app.
 pub(crate) const SDK_APP_ID: u64 = 1_400_000_001;
@@ -19,7 +26,7 @@ pub(crate) const SDK_APP_ID: u64 = 1_400_000_001;
 pub(crate) const APP: &str = "bench";
 
 /// Its token: no secret, the gateway listens on loopback for as long as the bench runs.
-const TOKEN: &str = "a-token-for-the-bench";
+pub(crate) const TOKEN: &str = "a-token-for-the-bench";
 
 /// Between two readings of the metrics; each costs the gateway some CPU time, which is counted.
 const METRICS_EVERY: Duration = Duration::from_millis(20);
@@ -46,8 +53,21 @@ pub(crate) struct Gateway {
 }
 
 /// The token of the one app.
-pub(crate) fn token() -> Token {
+fn token() -> Token {
     Token::new(TOKEN).expect("the token is well-formed")
+}
+
+/// The one app's callbacks to a server: of which kind, and which ack is expected.
+pub(crate) fn target(address: SocketAddr, callbacks: Callbacks) -> Target {
+    Target {
+        address,
+        host: address.to_string(),
+        path: "/callback".to_owned(),
+        sdk_app_id: SDK_APP_ID,
+        token: token(),
+        callbacks,
+        ack: Ack::OK,
+    }
 }
 
 /// The configuration: the defaults but for addresses, journal and app.
@@ -71,11 +91,32 @@ pub(crate) fn environment(
 impl Gateway {
     /// Starts it on the journal in `journal` and waits until it is ready.
     pub(crate) async fn start(journal: &Path, cpus: Option<&str>) -> anyhow::Result<Self> {
+        let mut command = Command::new(PROGRAM);
+        command.arg("serve");
+        Self::launch(command, journal, cpus).await
+    }
+
+    /// Starts it with a configuration file of its own, which is put beside the journal.
+    pub(crate) async fn configured(
+        configuration: &str,
+        directory: &Path,
+        cpus: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let file = directory.join("gateway.toml");
+        fs::write(&file, configuration)?;
+        let mut command = Command::new(PROGRAM);
+        command.arg("--config").arg(file).arg("serve");
+        Self::launch(command, &directory.join("journal"), cpus).await
+    }
+
+    /// Starts what `command` runs: a gateway that is configured by its environment.
+    pub(crate) async fn launch(
+        mut command: Command,
+        journal: &Path,
+        cpus: Option<&str>,
+    ) -> anyhow::Result<Self> {
         let [callbacks, admin] = free_addresses()?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_callback-gateway"));
-        command
-            .arg("serve")
-            .envs(environment(callbacks, admin, journal));
+        command.envs(environment(callbacks, admin, journal));
         let since = Instant::now();
         let server = Server::start(&command, cpus)?;
         let agent = ureq::Agent::config_builder()
@@ -129,7 +170,7 @@ impl Gateway {
     }
 
     /// The greatest lag of a cursor, in events.
-    fn follower_lag(&self) -> anyhow::Result<f64> {
+    pub(crate) fn follower_lag(&self) -> anyhow::Result<f64> {
         let metrics = self.get("/metrics")?;
         let lags: Vec<f64> = metrics
             .lines()

@@ -1,19 +1,25 @@
 //! What does a callback cost, beside a bare poem server and a server that only appends to a synced log?
 //!
 //! `cargo bench --profile dist --bench ingest` prints CPU time, throughput, latencies and memory, side by side;
-//! `… -- stored` asks what grows with the journal; `… -- load --url … --token-file … --sdk-app-id …` puts the same load
-//! on any running gateway; `… -- machine` prints what the figures depend on. Nothing is asserted. Start at
-//! [`rounds::run`]; the method is in `docs/performance.md`.
+//! `… -- stored` asks what grows with the journal, `… -- dispatch` what with the plug-ins, `… -- deciding` what a decider
+//! costs and what one that never answers does, `… -- lanes` what a crowd of others does to before-callbacks;
+//! `… -- load --url … --token-file … --sdk-app-id …` puts the same load on any running gateway; `… -- machine` prints
+//! what the figures depend on. Nothing is asserted. Start at [`rounds::run`]; the method is in `docs/performance.md`.
 
 mod append;
+mod callgrind;
 mod connection;
+mod deciding;
 mod deletions;
+mod dispatch;
 mod figures;
 mod fill;
 mod gateway;
 mod histogram;
+mod lanes;
 mod load;
 mod machine;
+mod messages;
 mod peers;
 mod process;
 mod report;
@@ -87,6 +93,12 @@ enum Command {
     Load(running::LoadArguments),
     /// What grows with the journal: appends, the start, queries.
     Stored(stored::StoredArguments),
+    /// What grows with the plug-ins: instructions of the dispatch and of the whole gateway.
+    Dispatch(dispatch::DispatchArguments),
+    /// What a decider costs, and what happens when it never answers.
+    Deciding(deciding::DecidingArguments),
+    /// Before-callbacks beside a crowd of others.
+    Lanes(lanes::LanesArguments),
     /// Print what the figures depend on.
     Machine,
     /// What the child processes of the bench do.
@@ -95,10 +107,20 @@ enum Command {
     /// What callgrind runs.
     #[command(hide = true)]
     Append(append::AppendArguments),
+    /// What callgrind runs.
+    #[command(hide = true)]
+    Prepare(dispatch::PrepareArguments),
+    /// What callgrind runs.
+    #[command(hide = true)]
+    Host(dispatch::HostArguments),
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let arguments = Arguments::parse();
+    if let Some(Command::Host(host)) = &arguments.command {
+        return dispatch::host(host);
+    }
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -111,6 +133,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Some(Command::Serve(role)) => return peers::serve(role),
         Some(Command::Machine) => return print(&machine::facts(&arguments.directory)?),
+        Some(Command::Prepare(prepare)) => return dispatch::prepare(prepare),
         // `cargo test --benches` runs benches too; figures of that would mean nothing.
         None if !arguments.bench => return print("run it with `cargo bench --profile dist`\n"),
         _ => {}
@@ -121,6 +144,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Some(Command::Load(load)) => print(&running::run(load).await?),
             Some(Command::Stored(stored)) => stored::run(stored).await,
             Some(Command::Append(append)) => append::child(append).await,
+            Some(Command::Dispatch(dispatch)) => dispatch::run(dispatch).await,
+            Some(Command::Deciding(deciding)) => deciding::run(deciding).await,
+            Some(Command::Lanes(lanes)) => lanes::run(lanes).await,
             _ => compare(arguments).await,
         }
     }))

@@ -1,7 +1,7 @@
-//! The load: signed friend deletions over keep-alive connections, all on the thread that runs it; as many as are
-//! answered (a closed loop), or at a fixed rate.
+//! The load: signed callbacks over keep-alive connections, all on the thread that runs it; as many as are answered (a
+//! closed loop), or at a fixed rate.
 //!
-//! Every body is different; every answer is compared with the ack, byte for byte. Start at [`Load`].
+//! Every answer is compared with the ack that is expected, byte for byte. Start at [`Load`].
 
 use std::{
     cell::{Cell, RefCell},
@@ -12,10 +12,10 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use gateway_core::{Ack, Token, sign};
+use gateway_core::{Token, sign};
 use tokio::task::JoinHandle;
 
-use crate::{connection::Connection, deletions, histogram::Histogram};
+use crate::{connection::Connection, deletions, histogram::Histogram, messages};
 
 /// Between a failed connection and the next.
 const RECONNECT_AFTER: Duration = Duration::from_millis(20);
@@ -33,8 +33,21 @@ pub(crate) struct Target {
     pub(crate) sdk_app_id: u64,
     /// The app's token.
     pub(crate) token: Token,
-    /// Whether every callback is the same one, with a `RequestId`: the gateway acks its repeats without its journal.
-    pub(crate) is_repeated: bool,
+    /// With what.
+    pub(crate) callbacks: Callbacks,
+    /// The body of the answer that is expected.
+    pub(crate) ack: &'static [u8],
+}
+
+/// What the callbacks of a load are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Callbacks {
+    /// Friend deletions, each with a body of its own.
+    Deletions,
+    /// One friend deletion over and over, with a `RequestId`: the gateway acks its repeats without its journal.
+    OneDeletion,
+    /// A message that is about to be sent; without a `RequestId` nothing is a repeat.
+    Messages,
 }
 
 /// How many requests at once, and how often.
@@ -93,6 +106,42 @@ struct Pace {
 struct SignedHead {
     second: u64,
     bytes: Vec<u8>,
+}
+
+/// One request that is sent once.
+pub(crate) fn request(target: &Target) -> Vec<u8> {
+    let mut head = SignedHead::default();
+    head.renew(target);
+    let mut request = head.bytes;
+    target.callbacks.write(&mut request, 0);
+    request
+}
+
+// === impl Callbacks ===
+
+impl Callbacks {
+    fn command(self) -> &'static str {
+        match self {
+            Self::Deletions | Self::OneDeletion => deletions::COMMAND,
+            Self::Messages => messages::COMMAND,
+        }
+    }
+
+    /// Of every body, in bytes.
+    fn length(self) -> usize {
+        let mut body = Vec::new();
+        self.write(&mut body, 0);
+        body.len()
+    }
+
+    /// Writes the body number `serial` behind what `body` holds.
+    fn write(self, body: &mut Vec<u8>, serial: u64) {
+        match self {
+            Self::Deletions => deletions::write(body, serial),
+            Self::OneDeletion => deletions::write(body, 0),
+            Self::Messages => body.extend_from_slice(messages::body()),
+        }
+    }
 }
 
 // === impl Load ===
@@ -160,7 +209,7 @@ async fn drive(shared: Rc<Shared>, mut pace: Pace) {
             Ok(answer) if answer.status != 200 => {
                 *tally.refused.entry(answer.status).or_default() += 1;
             }
-            Ok(answer) if answer.body != Ack::OK => tally.wrong += 1,
+            Ok(answer) if answer.body != shared.target.ack => tally.wrong += 1,
             Ok(_) => tally.latencies.record(due.elapsed()),
             Err(_) => {
                 tally.broken += 1;
@@ -233,23 +282,22 @@ impl Tally {
 // === impl Shared ===
 
 impl Shared {
-    /// Writes the next request. Like Chat's own it has two headers only.
+    /// Writes the next request.
     fn write_request(&self, request: &mut Vec<u8>) {
         let mut head = self.head.borrow_mut();
         head.renew(&self.target);
         let serial = self.serial.get();
-        self.serial
-            .set(serial + u64::from(!self.target.is_repeated));
+        self.serial.set(serial + 1);
         request.clear();
         request.extend_from_slice(&head.bytes);
-        deletions::write(request, serial);
+        self.target.callbacks.write(request, serial);
     }
 }
 
 // === impl SignedHead ===
 
 impl SignedHead {
-    /// Signs again when the second has changed, as Chat does for each callback.
+    /// Signs again when the second has changed, as Chat does for each callback. Like Chat's own it has two headers only.
     fn renew(&mut self, target: &Target) {
         let second = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -266,10 +314,10 @@ impl SignedHead {
             ..
         } = target;
         let sign = sign(&target.token, &time);
-        let request_id = if target.is_repeated {
-            "&RequestId=5b1b3a52-4c4f-4d0b-9a55-0d6f3a2c7a10"
-        } else {
-            ""
+        let callbacks = target.callbacks;
+        let request_id = match callbacks {
+            Callbacks::OneDeletion => "&RequestId=5b1b3a52-4c4f-4d0b-9a55-0d6f3a2c7a10",
+            Callbacks::Deletions | Callbacks::Messages => "",
         };
         self.bytes.clear();
         write!(
@@ -277,8 +325,8 @@ impl SignedHead {
             "POST {path}?SdkAppid={sdk_app_id}&CallbackCommand={}&contenttype=json&ClientIP=127.0.0.1\
              &OptPlatform=RESTAPI{request_id}&RequestTime={time}&Sign={sign} HTTP/1.1\r\nHost: {host}\r\n\
              Content-Length: {}\r\n\r\n",
-            deletions::COMMAND,
-            deletions::length(),
+            callbacks.command(),
+            callbacks.length(),
         )
         .expect("memory can be written");
     }

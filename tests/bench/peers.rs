@@ -39,6 +39,8 @@ pub(crate) enum Role {
     Poem,
     /// The same in front of a raw log: an ack after its `fdatasync`.
     Log,
+    /// The same without any answer.
+    Silent,
 }
 
 /// How a child process serves.
@@ -102,17 +104,16 @@ pub(crate) fn serve(arguments: &RoleArguments) -> anyhow::Result<()> {
                 .copied(),
         )?;
         let server = PoemServer::new_with_acceptor(acceptor);
-        if arguments.role == Role::Log {
-            let log = open_log(&arguments.directory)?;
-            server
-                .run(Route::new().at("/callback", post(append).data(log)))
-                .await?;
-        } else {
-            server
-                .run(Route::new().at("/callback", post(constant)))
-                .await?;
-        }
-        Ok(())
+        let route = Route::new();
+        let route = match arguments.role {
+            Role::Poem => route.at("/callback", post(constant)),
+            Role::Log => {
+                let log = open_log(&arguments.directory)?;
+                route.at("/callback", post(append).data(log))
+            }
+            Role::Silent => route.at("/callback", post(silent)),
+        };
+        Ok(server.run(route).await?)
     })
 }
 
@@ -125,6 +126,11 @@ fn announce(address: Option<SocketAddr>) -> anyhow::Result<()> {
 #[handler]
 fn constant() -> Response {
     ack()
+}
+
+#[handler]
+async fn silent() -> Response {
+    std::future::pending().await
 }
 
 #[handler]

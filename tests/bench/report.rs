@@ -26,20 +26,16 @@ fn write_tables(report: &mut String, samples: &Samples) -> std::fmt::Result {
         "| server | requests/s | CPU µs/request | × poem | p50 ms | p99 ms | p99.9 ms | idle MiB | peak MiB | not acked | generator µs |"
     )?;
     writeln!(report, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
-    let base = samples
-        .get(&Variant::Poem)
+    let base = [Variant::Poem, Variant::Decider]
+        .iter()
+        .find_map(|variant| samples.get(variant))
         .map_or(f64::NAN, |samples| of(samples, |sample| sample.cpu));
     for (variant, samples) in samples {
         let name = name(*variant);
-        if *variant == Variant::Gateway {
-            let to_ack = of(samples, |sample| sample.cpu_to_ack);
-            write_row(
-                report,
-                &format!("{name}, up to the ack"),
-                to_ack,
-                base,
-                samples,
-            )?;
+        if variant.works_behind() {
+            let to_answer = of(samples, |sample| sample.cpu_to_answer);
+            let name = format!("{name}, up to the ack");
+            write_row(report, &name, to_answer, base, samples)?;
         }
         write_row(
             report,
@@ -137,5 +133,8 @@ fn name(variant: Variant) -> &'static str {
         Variant::LogOneThread => "raw log, one thread",
         Variant::GatewayWithoutJournal => "gateway without its journal",
         Variant::Gateway => "gateway",
+        Variant::Decider => "the decider alone",
+        Variant::GatewayPlugIn => "gateway, its plug-in decides",
+        Variant::GatewayDecider => "gateway, the decider decides",
     }
 }

@@ -11,9 +11,10 @@ use std::{
 use tokio::time::{interval, sleep};
 
 use crate::{
+    deciding,
     figures::{float, milliseconds},
     gateway::{self, Gateway},
-    load::{Load, Shape, Tally, Target},
+    load::{Callbacks, Load, Shape, Tally, Target},
     peers::{self, Role},
     process::{CpuTime, Memory, Server, cpu_time},
 };
@@ -27,8 +28,11 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(50);
 /// The follower has failed if it needs longer to reach the log's end.
 const CATCH_UP_MAX: Duration = Duration::from_secs(30);
 
-/// Threads of the gateway that do their work after the ack, by a part of their names.
+/// Threads of the gateway that do their work after an after-callback's ack, by a part of their names.
 const BEHIND_THE_ACK: [&str; 5] = ["follow", "index", "handler", "state", "admin"];
+
+/// The same for a before-callback: it waits for its handler, and not for the journal.
+const BEHIND_THE_ANSWER: [&str; 5] = ["follow", "index", "journal", "state", "admin"];
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -46,6 +50,12 @@ pub(crate) enum Variant {
     GatewayWithoutJournal,
     /// The gateway.
     Gateway,
+    /// A stock `poem::Server` that answers a before-callback with a constant, called by the load itself.
+    Decider,
+    /// The gateway, called with the same before-callback; the plug-in allows it.
+    GatewayPlugIn,
+    /// The same; the gateway asks that `poem::Server`.
+    GatewayDecider,
 }
 
 /// How much load.
@@ -68,8 +78,8 @@ pub(crate) struct Sample {
     pub(crate) throughput: f64,
     /// The server's CPU time; the gateway's until its follower had caught up.
     pub(crate) cpu: f64,
-    /// The same without threads that work behind the ack.
-    pub(crate) cpu_to_ack: f64,
+    /// The same without threads that work behind the answer.
+    pub(crate) cpu_to_answer: f64,
     /// The same by thread.
     pub(crate) threads: BTreeMap<String, f64>,
     /// The load generator's own CPU time.
@@ -91,7 +101,8 @@ pub(crate) struct Sample {
 /// A server of either kind.
 enum Running {
     Peer(Server, SocketAddr),
-    Gateway(Gateway),
+    /// With the decider that it asks.
+    Gateway(Gateway, Option<Server>),
 }
 
 /// Measures every variant in turn, `rounds` times. A variant that can't be started is named on standard error and
@@ -150,9 +161,9 @@ async fn measure(variant: Variant, plan: &Plan, directory: &Path) -> anyhow::Res
         loaded,
         caught_up_in,
         wal_peak,
-        ..summarize(&tally, &rest, elapsed, &used, &own)
+        ..summarize(variant, &tally, &rest, elapsed, &used, &own)
     };
-    if let Running::Gateway(gateway) = running {
+    if let Running::Gateway(gateway, _decider) = running {
         gateway.server.terminate().await?;
     }
     Ok(sample)
@@ -161,6 +172,7 @@ async fn measure(variant: Variant, plan: &Plan, directory: &Path) -> anyhow::Res
 /// Divides what was used by what was done. The server's CPU time runs until the last answer, so `rest`, the answers
 /// after the counted time, share it.
 fn summarize(
+    variant: Variant,
     tally: &Tally,
     rest: &Tally,
     elapsed: Duration,
@@ -173,13 +185,13 @@ fn summarize(
     let behind = used
         .threads
         .iter()
-        .filter(|(name, _)| BEHIND_THE_ACK.iter().any(|part| name.contains(part)))
+        .filter(|(name, _)| variant.is_behind_the_answer(name))
         .map(|(_, time)| *time)
         .sum();
     Sample {
         throughput: acked / elapsed.as_secs_f64(),
         cpu: each(used.total, served),
-        cpu_to_ack: each(used.total.saturating_sub(behind), served),
+        cpu_to_answer: each(used.total.saturating_sub(behind), served),
         threads: used
             .threads
             .iter()
@@ -202,6 +214,31 @@ impl Variant {
     pub(crate) fn is_durable(self) -> bool {
         matches!(self, Self::Log | Self::LogOneThread | Self::Gateway)
     }
+
+    /// Whether it has threads that work behind the answer.
+    pub(crate) fn works_behind(self) -> bool {
+        matches!(
+            self,
+            Self::Gateway | Self::GatewayPlugIn | Self::GatewayDecider
+        )
+    }
+
+    /// What the load calls it with.
+    fn callbacks(self) -> Callbacks {
+        match self {
+            Self::GatewayWithoutJournal => Callbacks::OneDeletion,
+            Self::Decider | Self::GatewayPlugIn | Self::GatewayDecider => Callbacks::Messages,
+            _ => Callbacks::Deletions,
+        }
+    }
+
+    fn is_behind_the_answer(self, thread: &str) -> bool {
+        let behind = match self.callbacks() {
+            Callbacks::Messages => BEHIND_THE_ANSWER,
+            Callbacks::Deletions | Callbacks::OneDeletion => BEHIND_THE_ACK,
+        };
+        behind.iter().any(|part| thread.contains(part))
+    }
 }
 
 // === impl Running ===
@@ -209,10 +246,16 @@ impl Variant {
 impl Running {
     async fn start(variant: Variant, directory: &Path, cpus: Option<&str>) -> anyhow::Result<Self> {
         let (role, one_thread) = match variant {
-            Variant::Gateway | Variant::GatewayWithoutJournal => {
-                return Ok(Self::Gateway(Gateway::start(directory, cpus).await?));
+            Variant::Gateway | Variant::GatewayWithoutJournal | Variant::GatewayPlugIn => {
+                return Ok(Self::Gateway(Gateway::start(directory, cpus).await?, None));
             }
-            Variant::Poem => (Role::Poem, false),
+            Variant::GatewayDecider => {
+                let (decider, address) = peers::start(Role::Poem, false, directory, cpus)?;
+                let configuration = deciding::configuration(address);
+                let gateway = Gateway::configured(&configuration, directory, cpus).await?;
+                return Ok(Self::Gateway(gateway, Some(decider)));
+            }
+            Variant::Poem | Variant::Decider => (Role::Poem, false),
             Variant::PoemOneThread => (Role::Poem, true),
             Variant::Log => (Role::Log, false),
             Variant::LogOneThread => (Role::Log, true),
@@ -224,28 +267,21 @@ impl Running {
     fn server(&self) -> &Server {
         match self {
             Self::Peer(server, _) => server,
-            Self::Gateway(gateway) => &gateway.server,
+            Self::Gateway(gateway, _) => &gateway.server,
         }
     }
 
     fn target(&self, variant: Variant) -> Target {
         let address = match self {
             Self::Peer(_, address) => *address,
-            Self::Gateway(gateway) => gateway.callbacks,
+            Self::Gateway(gateway, _) => gateway.callbacks,
         };
-        Target {
-            address,
-            host: address.to_string(),
-            path: "/callback".to_owned(),
-            sdk_app_id: gateway::SDK_APP_ID,
-            token: gateway::token(),
-            is_repeated: variant == Variant::GatewayWithoutJournal,
-        }
+        gateway::target(address, variant.callbacks())
     }
 
     /// Lets the load run; returns the largest write-ahead file seen.
     async fn watch(&self, time: Duration) -> anyhow::Result<Option<u64>> {
-        let Self::Gateway(gateway) = self else {
+        let Self::Gateway(gateway, _) = self else {
             sleep(time).await;
             return Ok(None);
         };
@@ -262,7 +298,7 @@ impl Running {
     async fn caught_up(&mut self) -> anyhow::Result<Option<Duration>> {
         match self {
             Self::Peer(..) => Ok(None),
-            Self::Gateway(gateway) => gateway.caught_up(CATCH_UP_MAX).await.map(Some),
+            Self::Gateway(gateway, _) => gateway.caught_up(CATCH_UP_MAX).await.map(Some),
         }
     }
 }

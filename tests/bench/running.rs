@@ -9,14 +9,14 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use gateway_core::Token;
+use gateway_core::{Ack, Token};
 use poem::http::Uri;
 use tokio::time::sleep;
 
 use crate::{
     deletions,
     figures::{float, milliseconds},
-    load::{Load, Shape, Target},
+    load::{Callbacks, Load, Shape, Target},
 };
 
 /// Whom to call, how long, and as which app.
@@ -86,6 +86,7 @@ fn target(arguments: &LoadArguments) -> anyhow::Result<Target> {
         path: url.path().to_owned(),
         sdk_app_id: arguments.sdk_app_id,
         token: Token::new(token.trim())?,
-        is_repeated: false,
+        callbacks: Callbacks::Deletions,
+        ack: Ack::OK,
     })
 }

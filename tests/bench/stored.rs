@@ -10,7 +10,7 @@ use std::{
 use anyhow::ensure;
 
 use crate::{
-    append, deletions,
+    append, callgrind, deletions,
     figures::{float, median, milliseconds},
     fill,
     gateway::Gateway,
@@ -67,7 +67,7 @@ pub(crate) async fn run(arguments: &StoredArguments) -> anyhow::Result<()> {
 
 /// Three cells: instructions of an append with a sync of its own, of one among 64, and how many shared a sync there.
 fn append_costs(journal: &Path) -> anyhow::Result<String> {
-    if !append::can_count() {
+    if !callgrind::can_count() {
         return Ok("no valgrind | – | –".to_owned());
     }
     let alone = append::count(journal, COUNTED_APPENDS, 1)?;

@@ -1,0 +1,237 @@
+//! What does one more plug-in cost? Instructions from a body to the prepared request, and of the whole gateway for each
+//! callback, with one plug-in installed and with all of them. Start at [`run`].
+//!
+//! Callgrind runs each process twice, with work and without, and what starting and ending cost falls out.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
+use callback_friend_delete::FriendDelete;
+use clap::ValueEnum;
+use gateway_core::{Callbacks, Dispatcher};
+use gateway_server::{
+    callbacks,
+    run::{Durability, serve},
+};
+use tokio::time::sleep;
+
+use crate::{
+    callgrind, deletions,
+    figures::float,
+    gateway::{self, Gateway},
+    load::{self, Load, Shape},
+};
+
+/// Bodies that are prepared.
+const BODIES: u64 = 20_000;
+
+/// How long the load runs, under callgrind some fifty times slower than without.
+const TIME: Duration = Duration::from_secs(20);
+
+/// After the load, until the follower has surely reached the log's end.
+const REST: Duration = Duration::from_secs(4);
+
+/// Callbacks that come one at a time, so that each is a batch of its own.
+const ALONE: Shape = Shape {
+    connections: 1,
+    rate: None,
+};
+
+/// Callbacks that share batches.
+const TOGETHER: Shape = Shape {
+    connections: 64,
+    rate: None,
+};
+
+/// Where, and how often.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DispatchArguments {
+    /// Where the journals go while it runs.
+    #[arg(long, default_value = env!("CARGO_TARGET_TMPDIR"))]
+    directory: PathBuf,
+    /// How often the whole gateway is counted; each time a row.
+    #[arg(long, default_value_t = 1)]
+    rounds: usize,
+}
+
+/// What the child prepares.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PrepareArguments {
+    /// With which plug-ins.
+    installed: Plugins,
+    /// How many bodies.
+    bodies: u64,
+}
+
+/// What the child serves.
+#[derive(Debug, clap::Args)]
+pub(crate) struct HostArguments {
+    /// With which plug-ins.
+    installed: Plugins,
+}
+
+/// Which plug-ins are installed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Plugins {
+    /// That of friend deletions.
+    One,
+    /// All that there are.
+    All,
+}
+
+/// What the whole gateway did.
+#[derive(Debug)]
+struct Served {
+    instructions: u64,
+    callbacks: u64,
+}
+
+/// Prints a table, row by row.
+pub(crate) async fn run(arguments: &DispatchArguments) -> anyhow::Result<()> {
+    ensure!(callgrind::can_count(), "valgrind is needed");
+    let all = callbacks::installed().descriptors().len();
+    print(&format!(
+        "| instructions | with 1 plug-in | with {all} | ratio |\n|---|--:|--:|--:|\n"
+    ))?;
+    let prepare = |installed| count_prepare(installed).map(|count| float(count) / float(BODIES));
+    print_row(
+        "from a body to the prepared request",
+        prepare(Plugins::One)?,
+        prepare(Plugins::All)?,
+    )?;
+    for _ in 0..arguments.rounds {
+        let mut idle = [0.0; 2];
+        for (idle, installed) in idle.iter_mut().zip([Plugins::One, Plugins::All]) {
+            *idle = float(
+                serve_counted(installed, None, arguments)
+                    .await?
+                    .instructions,
+            );
+        }
+        let [idle_with_one, idle_with_all] = idle;
+        print_row(
+            "start, 24 s without callbacks, stop",
+            idle_with_one,
+            idle_with_all,
+        )?;
+        for (name, shape) in [
+            ("a callback, alone", ALONE),
+            ("a callback, 64 at once", TOGETHER),
+        ] {
+            let mut each = [0.0; 2];
+            for ((each, installed), idle) in
+                each.iter_mut().zip([Plugins::One, Plugins::All]).zip(idle)
+            {
+                let served = serve_counted(installed, Some(shape), arguments).await?;
+                *each = (float(served.instructions) - idle) / float(served.callbacks);
+            }
+            let [with_one, with_all] = each;
+            print_row(name, with_one, with_all)?;
+        }
+    }
+    Ok(())
+}
+
+/// The child of [`count_prepare`].
+pub(crate) fn prepare(arguments: &PrepareArguments) -> anyhow::Result<()> {
+    let dispatcher = match arguments.installed {
+        Plugins::One => Dispatcher::new(Callbacks::new().with(FriendDelete)),
+        Plugins::All => Dispatcher::new(callbacks::installed()),
+    }?;
+    let mut body = Vec::new();
+    for serial in 0..arguments.bodies {
+        body.clear();
+        deletions::write(&mut body, serial);
+        let installed = dispatcher.get(deletions::COMMAND);
+        let prepared = installed
+            .context("the plug-in is not there")?
+            .prepare(&body);
+        ensure!(prepared.work.is_some(), "a body can't be read");
+    }
+    Ok(())
+}
+
+/// The child of [`serve_counted`]: the gateway, but for its allocator.
+pub(crate) fn host(arguments: &HostArguments) -> ExitCode {
+    let environment = std::env::vars().filter(|(name, _)| name.starts_with("GATEWAY_"));
+    let environment = environment.collect();
+    match arguments.installed {
+        Plugins::One => {
+            let callbacks = Callbacks::new().with(FriendDelete);
+            serve(None, environment, callbacks, Durability::Synced)
+        }
+        Plugins::All => serve(
+            None,
+            environment,
+            callbacks::installed(),
+            Durability::Synced,
+        ),
+    }
+}
+
+/// Instructions that preparing the bodies takes, and writing them.
+fn count_prepare(installed: Plugins) -> anyhow::Result<u64> {
+    let count = |bodies: u64| callgrind::run(["prepare", installed.name(), &bodies.to_string()]);
+    let (with, without) = (count(BODIES)?, count(0)?);
+    Ok(with.instructions.saturating_sub(without.instructions))
+}
+
+/// Runs the whole gateway in an empty directory under a load, or under none for the same time.
+async fn serve_counted(
+    installed: Plugins,
+    shape: Option<Shape>,
+    arguments: &DispatchArguments,
+) -> anyhow::Result<Served> {
+    let directory = tempfile::tempdir_in(&arguments.directory)?;
+    let log = directory.path().join("callgrind");
+    let mut command = callgrind::command(&std::env::current_exe()?, &log);
+    command.args(["host", installed.name()]);
+    let gateway = Gateway::launch(command, &directory.path().join("journal"), None).await?;
+    let mut callbacks = 0;
+    if let Some(shape) = shape {
+        let target = gateway::target(gateway.callbacks, load::Callbacks::Deletions);
+        let load = Load::start(target, shape, 0);
+        sleep(TIME).await;
+        let tally = load.stop().await;
+        ensure!(tally.failures() == 0, "not all callbacks were acked");
+        callbacks = tally.latencies.total();
+    } else {
+        sleep(TIME).await;
+    }
+    sleep(REST).await;
+    // Asked once: an answer takes instructions, and more of them with more plug-ins.
+    ensure!(gateway.follower_lag()? == 0.0, "the follower is behind");
+    gateway.server.terminate().await?;
+    Ok(Served {
+        instructions: callgrind::collected(&log)?,
+        callbacks,
+    })
+}
+
+fn print_row(name: &str, with_one: f64, with_all: f64) -> anyhow::Result<()> {
+    print(&format!(
+        "| {name} | {with_one:.0} | {with_all:.0} | {:.3} |\n",
+        with_all / with_one
+    ))
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+// === impl Plugins ===
+
+impl Plugins {
+    /// As an argument.
+    fn name(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::All => "all",
+        }
+    }
+}
