@@ -1,6 +1,6 @@
 //! After all that can happen to a callback, logs and metrics hold no token, signature, account or text of it.
 
-use gateway_test_support::ChatApp;
+use gateway_test_support::{ChatApp, Manner, Sink};
 
 use super::harness::{FRIEND_DELETE, Gateway, SHOP, SHOP_TOKEN, Setup, eventually, friend_delete};
 
@@ -9,6 +9,14 @@ fn logs_and_metrics_tell_nothing_of_a_callback() {
     let setup = Setup::faulty()
         .variable("GATEWAY_LOG__LEVEL", "trace")
         .variable("GATEWAY_LOG__FORMAT", "json");
+    let sink = Sink::start(Manner::Answer(200, "private-answer".to_owned())).unwrap();
+    setup.configure(&format!(
+        "[apps.shop]\nsdk_app_id = {SHOP}\ntoken = \"{SHOP_TOKEN}\"\n\
+         [deciders.sink]\nurl = \"http://{}/\"\nbreaker_failures = 1\n\
+         [deciders.nowhere]\nurl = \"http://127.0.0.1:1/\"\nbreaker_failures = 1\n\
+         [commands.\"Private.Asked\"]\nuntyped = true\ndecider = \"nowhere\"\nshadow = \"sink\"\n",
+        sink.address()
+    ));
     let gateway = setup.start();
     let shop = ChatApp::new(SHOP, SHOP_TOKEN);
     let good = shop.query(FRIEND_DELETE);
@@ -49,6 +57,9 @@ fn logs_and_metrics_tell_nothing_of_a_callback() {
         "{\"private-key\":\"private-text\",\"PairList\":[]}",
     );
     gateway.call("Private.Command", &body);
+    gateway.acked("Private.Asked", "private-question");
+    let shadow = [("decider", "sink"), ("agreement", "failed")];
+    gateway.reaches("gateway_shadow_total", &shadow, 1);
     for command in ["Faulty.Note", "Faulty.Panic", "Faulty.Err", "Faulty.Ask"] {
         gateway.call(command, "{\"id\":\"private-id\",\"act\":\"panic\"}");
     }
