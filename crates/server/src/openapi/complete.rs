@@ -1,7 +1,7 @@
 //! What poem-openapi can't say of the operations: examples, tags and their order, the token, and which of them are only
 //! to be read. The callback itself is described in `wire.rs`.
 
-use gateway_core::{Callback, List, Visitor};
+use gateway_core::{Answer, Callback, List, Visitor, decode};
 use serde_json::{Value, json};
 
 use super::{at, simulations, wire};
@@ -13,6 +13,8 @@ pub(crate) struct Entry {
     pub(crate) summary: &'static str,
     /// Its sample, parsed.
     pub(crate) sample: Value,
+    /// The ack that allows what the sample asks, or takes note of it.
+    pub(crate) ack: Value,
 }
 
 /// The mark of an operation that the page shows without "Try it out".
@@ -47,6 +49,7 @@ fn entries<L: List>() -> Vec<Entry> {
                 feature: C::FEATURE,
                 summary: C::SUMMARY,
                 sample: serde_json::from_str(C::SAMPLE).unwrap_or_default(),
+                ack: allowed::<C>().unwrap_or_default(),
             });
         }
     }
@@ -55,12 +58,21 @@ fn entries<L: List>() -> Vec<Entry> {
     entries.0
 }
 
-/// Each simulation starts with its command's sample.
+/// Every sample can be read, as every plug-in's test says.
+fn allowed<C: Callback>() -> Option<Value> {
+    let request = decode::<C::Request>(C::SAMPLE.as_bytes()).value?;
+    let ack = C::Answer::allow(&request).into_ack();
+    serde_json::to_value(ack).ok()
+}
+
+/// Each simulation starts with its command's sample, and shows the ack that allows it.
 fn add_examples(document: &mut Value, entries: &[Entry]) {
     for entry in entries {
         let path = simulations::path(entry.command);
         let body = at(document, &["paths", &path, "post", "requestBody"]);
         *at(body, &["content", JSON, "example"]) = entry.sample.clone();
+        let response = at(document, &["paths", &path, "post", "responses", "200"]);
+        *at(response, &["content", JSON, "example"]) = entry.ack.clone();
     }
 }
 
