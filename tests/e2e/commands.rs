@@ -272,6 +272,10 @@ fn a_batch_is_one_event_of_all_whom_it_is_about() {
     for size in [100, 101] {
         let event = sent(&gateway, &query, &pushes(size));
         assert_eq!(event.subjects.accounts.len(), 2 * size);
+        assert_eq!(event.items.len(), size);
+        let last = size - 1;
+        let accounts = json!([format!("sender-{last}"), format!("recipient-{last}")]);
+        assert_eq!(event.items[last]["accounts"], accounts);
         assert_eq!(
             event.happened_at.as_deref(),
             Some("2019-05-10T09:38:47.000Z")

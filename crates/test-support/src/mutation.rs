@@ -184,21 +184,25 @@ impl Mutant {
 
     fn grow(value: &Value, place: &mut Place, path: &str, mutations: &[Mutation]) -> Self {
         let changes = changes_at(place, mutations);
-        for change in &changes {
-            if let Change::Replaced(other) = change {
-                return Self::same(other.clone());
-            }
+        let other = changes.iter().find_map(|change| match change {
+            Change::Replaced(other) => Some(other),
+            _ => None,
+        });
+        if let Some(other) = other {
+            return Self::same(other.clone());
         }
         let mut mutant = match value {
             Value::Object(fields) => Self::grow_object(fields, place, path, mutations),
             Value::Array(elements) => Self::grow_list(elements, place, path, mutations),
             scalar => Self::same(scalar.clone()),
         };
-        for change in &changes {
-            if let Change::Respelled(spelling) = change {
-                mutant.body = spelling.clone();
-                mutant.tell(path, kind(spelling));
-            }
+        let spelling = changes.iter().find_map(|change| match change {
+            Change::Respelled(spelling) => Some(spelling),
+            _ => None,
+        });
+        if let Some(spelling) = spelling {
+            mutant.body = spelling.clone();
+            mutant.tell(path, kind(spelling));
         }
         if changes.contains(&&Change::Listed) && !mutant.body.is_array() {
             mutant.body = json!([mutant.body]);

@@ -32,6 +32,8 @@ pub(crate) struct Event {
     body_base64: Option<String>,
     pub(crate) decoded: Option<Value>,
     #[serde(default)]
+    pub(crate) items: Vec<Value>,
+    #[serde(default)]
     pub(crate) drift: Vec<Value>,
     #[serde(default)]
     pub(crate) outcome: Value,
