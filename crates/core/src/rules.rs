@@ -7,7 +7,7 @@
 
 use std::{collections::HashSet, fmt};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// What Chat honours in a command's ack, beside code 0 (allow) and 1 (refuse).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,9 @@ pub enum AckFault {
     /// It is not a JSON object.
     #[error("not a JSON object")]
     NotJson,
+    /// It has more values than any ack needs.
+    #[error("more than {VALUES_MAX} values")]
+    TooMany,
     /// A field is missing or of another type.
     #[error("`{field}` is not {expected}")]
     Field {
@@ -95,6 +98,11 @@ const MESSAGE: &str = "MsgBody";
 const CUSTOM_DATA: &str = "CloudCustomData";
 const ITEMS: &str = "ResultItem";
 const ACCOUNT: &str = "To_Account";
+const RESULT_CODE: &str = "ResultCode";
+const RESULT_INFO: &str = "ResultInfo";
+
+/// Each value takes some fifty times its two bytes in memory; results for a thousand accounts have as many.
+const VALUES_MAX: usize = 4_096;
 
 /// The code that refuses whatever the command.
 const REFUSE: i64 = 1;
@@ -127,6 +135,11 @@ impl AckRules {
     ///
     /// The first fault that is found.
     pub fn check(&self, ack: &[u8]) -> Result<CheckedAck, AckFault> {
+        // Before anything is built of them; those within texts count, too.
+        let begins = |byte: &&u8| matches!(byte, b',' | b'[' | b'{');
+        if ack.iter().filter(begins).count() > VALUES_MAX {
+            return Err(AckFault::TooMany);
+        }
         match serde_json::from_slice(ack) {
             Ok(Value::Object(given)) => self.check_object(given),
             _ => Err(AckFault::NotJson),
@@ -236,25 +249,34 @@ fn take_items(
     codes: Codes,
     ack: &mut Map<String, Value>,
 ) -> Result<Effect, AckFault> {
-    const RESULT_CODE: &str = "ResultCode";
     let items = given.remove(ITEMS).unwrap_or_default();
     // One that names nobody would let everybody pass in silence.
     let list = items.as_array().filter(|items| !items.is_empty());
     let list = list.ok_or(not(ITEMS, "a list of results"))?;
+    let mut seen = HashSet::new();
+    let mut results = Vec::with_capacity(list.len());
     let mut effect = Effect::Allowed;
     for item in list {
-        let names = item.get(ACCOUNT).is_some_and(Value::is_string);
-        if !names || !item.get("ResultInfo").is_none_or(Value::is_string) {
+        let account = item.get(ACCOUNT).and_then(Value::as_str);
+        let info = item.get(RESULT_INFO).map_or(Some(""), Value::as_str);
+        let (Some(account), Some(info)) = (account, info) else {
             return Err(not(ITEMS, "a list of results"));
+        };
+        if !seen.insert(account) {
+            return Err(not(ITEMS, "a list with one result for an account"));
         }
-        match item.get(RESULT_CODE).and_then(Value::as_i64) {
-            None => return Err(not(RESULT_CODE, "a whole number")),
-            Some(0) => {}
-            Some(code) if codes.contains(code) => effect = Effect::Refused,
-            Some(_) => return Err(AckFault::Code(RESULT_CODE)),
+        let code = item.get(RESULT_CODE).and_then(Value::as_i64);
+        let code = code.ok_or(not(RESULT_CODE, "a whole number"))?;
+        match code {
+            0 => {}
+            code if codes.contains(code) => effect = Effect::Refused,
+            _ => return Err(AckFault::Code(RESULT_CODE)),
         }
+        results.push(json!({ ACCOUNT: account, RESULT_CODE: code, RESULT_INFO: info }));
     }
-    ack.insert(ITEMS.to_owned(), items);
+    ack.insert(ITEMS.to_owned(), results.into());
+    // Chat passes over another one, and so does whoever reads the event.
+    ack.insert(CODE.to_owned(), 0.into());
     Ok(effect)
 }
 
@@ -317,8 +339,6 @@ impl fmt::Display for Codes {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     const FRIENDS: Codes = Codes {
@@ -452,7 +472,8 @@ mod tests {
         let items = |items: Value| json!({ "ResultItem": items });
         check(rules, ack(0, items(json!([item(0)]))), Ok(Effect::Allowed));
         check(rules, ack(1, items(json!([item(0)]))), Ok(Effect::Allowed));
-        let one_refused = json!([item(0), item(38_001)]);
+        let carol = json!({ "To_Account": "carol", "ResultCode": 38_001 });
+        let one_refused = json!([item(0), carol]);
         check(rules, ack(0, items(one_refused)), Ok(Effect::Refused));
         let code = Err(AckFault::Code("ResultCode"));
         check(rules, ack(0, items(json!([item(1)]))), code);
@@ -463,6 +484,20 @@ mod tests {
         check(rules, ack(0, json!({})), list);
         check(rules, ack(0, items(json!([]))), list);
         check(rules, ack(0, items(json!([{ "ResultCode": 0 }]))), list);
+        let twice = Err(AckFault::Field {
+            field: "ResultItem",
+            expected: "a list with one result for an account",
+        });
+        check(rules, ack(0, items(json!([item(0), item(38_000)]))), twice);
+        let odd = json!([{ "To_Account": "bob", "ResultCode": 0, "Z": 1 }]);
+        let checked = rules.check_object(ack(1, items(odd)).as_object().unwrap().clone());
+        assert_eq!(checked.unwrap().ack, ack(0, items(json!([item(0)]))));
+    }
+
+    #[test]
+    fn an_ack_of_endless_values_is_none() {
+        let many = format!("{{\"MsgBody\":[{}]}}", "[0],".repeat(VALUES_MAX));
+        assert_eq!(MESSAGES.check(many.as_bytes()), Err(AckFault::TooMany));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod client;
 mod decider;
 mod policy;
 mod rulings;
+mod thread;
 
 pub(crate) use decider::{Budget, Decider, NoAnswer, Question};
 pub(crate) use policy::Policy;

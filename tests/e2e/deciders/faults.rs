@@ -1,6 +1,9 @@
 //! Every policy against every fault, and the circuit breaker.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
 
 use gateway_test_support::{ChatApp, Manner, Sink};
 use serde_json::{Value, json};
@@ -279,6 +282,46 @@ fn what_answers_in_time_does_not_open_the_breaker() {
 }
 
 #[test]
+fn a_flood_from_one_decider_holds_up_nobody_else() {
+    let flood = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = flood.local_addr().unwrap();
+    // Endless interim answers keep whoever reads them busy; the thread ends with the connection.
+    std::thread::spawn(move || {
+        let block = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(40_000);
+        for mut stream in flood.incoming().map_while(Result::ok) {
+            while stream.write_all(&block).is_ok() {}
+        }
+    });
+    let sink = Sink::start(answering(&ack(1, json!({})))).unwrap();
+    let commands = format!(
+        "[deciders.flood]\nurl = \"http://{address}/\"\n\
+         [commands.\"{FRIENDS}\"]\ndecider = \"flood\"\n"
+    );
+    let setup = setup(&sink, "", &commands);
+    let gateway = setup.start();
+    std::thread::scope(|scope| {
+        let flooded = scope.spawn(|| gateway.call(FRIENDS, "{}").status);
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(1) {
+            let called = Instant::now();
+            assert_eq!(
+                json_of(&gateway.call(C2C, message("alice"))),
+                ack(1, json!({}))
+            );
+            assert!(
+                called.elapsed() < Duration::from_secs(1),
+                "{:?}",
+                called.elapsed()
+            );
+        }
+        assert_eq!(flooded.join().unwrap(), 200);
+    });
+    let event = recorded(&gateway, &format!("command={FRIENDS}"));
+    let elapsed = event.verdict.unwrap()["elapsed_us"].as_u64().unwrap();
+    assert!(elapsed < 1_600_000, "{elapsed}");
+}
+
+#[test]
 fn who_gets_too_little_time_is_not_blamed() {
     let sink = Sink::start(Manner::Silence).unwrap();
     let setup = setup(&sink, "breaker_failures = 1", "");
@@ -379,7 +422,9 @@ fn a_body_counts_as_memory_as_long_as_it_is_asked_about() {
         assert_eq!(gateway.call(C2C, &long).status, 503);
         first.join().unwrap();
     });
-    gateway.acked(C2C, &long);
+    eventually("there is room again", || {
+        (gateway.call(C2C, &long).status == 200).then_some(())
+    });
 }
 
 #[test]

@@ -107,7 +107,11 @@ fn facts(event: &Event) -> Vec<(&'static str, String)> {
         ),
         (
             "outcome",
-            event.outcome.as_ref().map(outcome).unwrap_or_default(),
+            match &event.verdict {
+                // It was answered, and nothing runs afterwards.
+                Some(_) => String::new(),
+                None => event.outcome.as_ref().map(outcome).unwrap_or_default(),
+            },
         ),
     ]
 }

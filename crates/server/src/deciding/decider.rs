@@ -1,17 +1,18 @@
 //! A decider: a service of the user's that is asked over HTTP and answers as if it were Chat's own endpoint.
 
-use std::{sync::Arc, time::Instant};
+use std::{io, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use gateway_core::{AckFault, AckRules, CheckedAck, PolicyReason, sign};
 use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout_at};
 use tracing::warn;
 
 use super::{
     breaker::{Attempt, Breaker},
     client::Client,
+    thread::DeciderThread,
 };
 use crate::{
     clock, config::CheckedDecider, ingest::Reserved, metrics::DeciderMetrics, throttle::Throttle,
@@ -23,6 +24,8 @@ pub(crate) struct Decider {
     name: String,
     checked: CheckedDecider,
     client: Client,
+    /// Where its connections are served and its answers read: it may send what keeps a thread busy.
+    thread: DeciderThread,
     breaker: Breaker,
     places: Semaphore,
     metrics: DeciderMetrics,
@@ -78,10 +81,20 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 // === impl Decider ===
 
 impl Decider {
-    pub(super) fn new(name: &str, checked: &CheckedDecider, metrics: DeciderMetrics) -> Self {
-        Self {
+    /// Starts its thread.
+    ///
+    /// # Errors
+    ///
+    /// When no thread can be had.
+    pub(super) fn new(
+        name: &str,
+        checked: &CheckedDecider,
+        metrics: DeciderMetrics,
+    ) -> io::Result<Self> {
+        Ok(Self {
             name: name.to_owned(),
             client: Client::new(checked),
+            thread: DeciderThread::start(name)?,
             breaker: Breaker::new(
                 checked.config.breaker_failures,
                 checked.config.breaker_pause,
@@ -90,7 +103,7 @@ impl Decider {
             checked: checked.clone(),
             metrics,
             turns: Throttle::default(),
-        }
+        })
     }
 
     /// Its name in the configuration.
@@ -159,20 +172,30 @@ impl Decider {
     }
 
     async fn attempt(
-        &self,
+        self: &Arc<Self>,
         attempt: Attempt,
-        question: &Question,
+        question: &Arc<Question>,
         rules: AckRules,
         budget: Budget,
     ) -> Result<CheckedAck, NoAnswer> {
         let asked = Instant::now();
-        let answered = self.send(question, rules, budget).await;
+        let (decider, question) = (Arc::clone(self), Arc::clone(question));
+        let answering = async move { decider.answer(&question, rules, budget).await };
+        let answered = match timeout_at(budget.ends.into(), self.thread.run(answering)).await {
+            Ok(Some(answered)) => answered,
+            Ok(None) => Err(NoAnswer::down(PolicyReason::Unreachable)),
+            Err(_) => Err(NoAnswer {
+                is_down: budget.is_fair,
+                ..NoAnswer::new(PolicyReason::Deadline)
+            }),
+        };
         self.metrics.duration.observe(asked.elapsed().as_secs_f64());
         self.learn(attempt, answered.as_ref().err());
         answered
     }
 
-    async fn send(
+    /// Runs on the decider's own thread.
+    async fn answer(
         &self,
         question: &Question,
         rules: AckRules,
@@ -181,15 +204,8 @@ impl Decider {
         let Ok(_place) = self.places.try_acquire() else {
             return Err(NoAnswer::new(PolicyReason::Busy));
         };
-        let sending = self.client.send(|| self.request(question, budget));
-        let ends = budget.ends.into();
-        let Ok(sent) = tokio::time::timeout_at(ends, sending).await else {
-            return Err(NoAnswer {
-                is_down: budget.is_fair,
-                ..NoAnswer::new(PolicyReason::Deadline)
-            });
-        };
-        Ok(rules.check(&sent?)?)
+        let sent = self.client.send(|| self.request(question, budget)).await?;
+        Ok(rules.check(&sent)?)
     }
 
     /// Feeds the breaker.
@@ -279,6 +295,7 @@ impl NoAnswer {
 impl From<AckFault> for NoAnswer {
     fn from(fault: AckFault) -> Self {
         let reason = match fault {
+            AckFault::TooMany => PolicyReason::TooLarge,
             AckFault::NotJson | AckFault::Field { .. } => PolicyReason::Invalid,
             AckFault::Code(_) => PolicyReason::Code,
             AckFault::Failed => PolicyReason::Failed,

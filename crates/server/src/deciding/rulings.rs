@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    io,
     sync::Arc,
 };
 
@@ -50,20 +51,25 @@ pub(crate) struct Rulings {
 
 impl Rulings {
     /// Deciders whose configuration stays keep their connections and the state of their breakers.
+    ///
+    /// # Errors
+    ///
+    /// When no thread can be had for a decider; nothing has changed then.
     pub(crate) fn new(
         checked: &Checked,
         dispatcher: &Dispatcher,
         metrics: &Metrics,
         previous: &Self,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let deciders = checked.deciders.iter().map(|(name, checked)| {
             let known = previous.deciders.get(name);
-            let kept = known.filter(|decider| decider.is_of(checked)).cloned();
-            let decider = kept
-                .unwrap_or_else(|| Arc::new(Decider::new(name, checked, metrics.decider(name))));
-            (name.clone(), decider)
+            let decider = match known.filter(|decider| decider.is_of(checked)) {
+                Some(kept) => Arc::clone(kept),
+                None => Arc::new(Decider::new(name, checked, metrics.decider(name))?),
+            };
+            Ok((name.clone(), decider))
         });
-        let deciders: BTreeMap<String, Arc<Decider>> = deciders.collect();
+        let deciders: BTreeMap<String, Arc<Decider>> = deciders.collect::<io::Result<_>>()?;
         for gone in previous
             .deciders
             .keys()
@@ -85,11 +91,11 @@ impl Rulings {
             let commands = checked.app_commands.get(&*app.name)?;
             (!commands.is_empty()).then(|| (app.sdk_app_id, rulings(commands)))
         });
-        Self {
+        Ok(Self {
             by_app: by_app.collect(),
             general: rulings(&checked.commands),
             deciders,
-        }
+        })
     }
 
     /// Who decides about a command of an app; `None` for an after-command.

@@ -1,6 +1,6 @@
 //! What a reload exchanges as a whole: the apps, the counters that belong to them, and who decides about what.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, io, sync::Arc};
 
 use gateway_core::{Apps, Dispatcher};
 
@@ -22,21 +22,25 @@ pub(crate) struct Live {
 
 impl Live {
     /// Makes the counters of every app. What `previous` has and did not change goes on.
+    ///
+    /// # Errors
+    ///
+    /// When no thread can be had for a decider.
     pub(crate) fn new(
         checked: &Checked,
         dispatcher: &Dispatcher,
         metrics: &Metrics,
         previous: &Self,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let apps = checked.apps.clone();
         let by_id = apps
             .iter()
             .map(|app| (app.sdk_app_id, metrics.app(&app.name)));
-        Self {
+        Ok(Self {
             metrics: by_id.collect(),
-            rulings: Rulings::new(checked, dispatcher, metrics, &previous.rulings),
+            rulings: Rulings::new(checked, dispatcher, metrics, &previous.rulings)?,
             apps,
-        }
+        })
     }
 
     pub(super) fn metrics(&self, sdk_app_id: u64) -> Arc<AppMetrics> {

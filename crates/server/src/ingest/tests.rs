@@ -92,7 +92,7 @@ impl Fixture {
         let handlers = Handlers::new(&dispatcher, &metrics, &config.handlers, deadline);
         let handlers = Arc::new(handlers);
         let checked = config::check(config.clone(), &descriptors).unwrap();
-        let live = Live::new(&checked, &dispatcher, &metrics, &Live::default());
+        let live = Live::new(&checked, &dispatcher, &metrics, &Live::default()).unwrap();
         let live = Arc::new(arc_swap::ArcSwap::from_pointee(live));
         let shared = Shared::new(live, dispatcher, handlers, metrics, &config.callbacks);
         let (appender, completions) = journal.appender();

@@ -30,6 +30,8 @@ pub(super) struct Reloadable {
     pub(super) guard: Arc<ArcSwap<GuardConfig>>,
 }
 
+const THREADS: &str = "failed to start the deciders' threads";
+
 impl Reloadable {
     pub(super) fn new(
         checked: &Checked,
@@ -42,12 +44,9 @@ impl Reloadable {
             loaded.map(|tls| tls.map(|tls| Arc::new(ArcSwap::from_pointee(tls))))
         };
         Ok(Self {
-            live: Arc::new(ArcSwap::from_pointee(Live::new(
-                checked,
-                &dispatcher,
-                metrics,
-                &Live::default(),
-            ))),
+            live: Arc::new(ArcSwap::from_pointee(
+                Live::new(checked, &dispatcher, metrics, &Live::default()).context(THREADS)?,
+            )),
             callbacks_tls: tls(&config.callbacks.tls).context("callbacks.tls")?,
             admin_tls: tls(&config.admin.tls).context("admin.tls")?,
             trusted_proxies: Arc::new(ArcSwap::from_pointee(
@@ -86,14 +85,14 @@ impl Reloadable {
             .context("callbacks.tls")?;
         let admin_tls =
             exchange(self.admin_tls.as_ref(), config.admin.tls.as_ref()).context("admin.tls")?;
+        let previous = self.live.load();
+        let live = Live::new(&checked, &self.dispatcher, metrics, &previous).context(THREADS)?;
         for key in differing(&config, loaded) {
             warn!(key, "changed, and takes effect with a restart");
         }
         for (current, new) in [callbacks_tls, admin_tls].into_iter().flatten() {
             current.store(new);
         }
-        let previous = self.live.load();
-        let live = Live::new(&checked, &self.dispatcher, metrics, &previous);
         self.live.store(Arc::new(live));
         self.trusted_proxies
             .store(Arc::new(config.callbacks.trusted_proxies.clone()));

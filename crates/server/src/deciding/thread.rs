@@ -1,0 +1,47 @@
+//! A decider's own thread, with a runtime: whatever it sends, the threads that serve callbacks only wait, and other deciders
+//! do not even that.
+
+use std::{future::Future, io, thread};
+
+use tokio::runtime::{Builder, Handle};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::AbortOnDropHandle,
+};
+
+/// A running thread; dropped, it ends as soon as it is not busy. Nobody waits for that: a hostile decider can hold it up.
+#[derive(Debug)]
+pub(super) struct DeciderThread {
+    runtime: Handle,
+    _stop: DropGuard,
+}
+
+// === impl DeciderThread ===
+
+impl DeciderThread {
+    pub(super) fn start(name: &str) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        thread::Builder::new()
+            .name(format!("decider {name}"))
+            .spawn(move || {
+                runtime.block_on(stopped.cancelled());
+                // A name that is still being looked up must not hold it up either.
+                runtime.shutdown_background();
+            })?;
+        Ok(Self {
+            runtime: handle,
+            _stop: stop.drop_guard(),
+        })
+    }
+
+    /// Runs something on the thread, until whoever waits for it goes; `None` when the thread has ended.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        AbortOnDropHandle::new(self.runtime.spawn(work)).await.ok()
+    }
+}
