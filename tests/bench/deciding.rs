@@ -120,9 +120,13 @@ async fn silence(arguments: &DecidingArguments, plan: &Plan) -> anyhow::Result<S
 
 /// Opens the connections, then sends one request on each, all at once.
 async fn burst(target: &Target, count: usize) -> anyhow::Result<Histogram> {
+    let first = load::request(&gateway::target(target.address, Callbacks::OneDeletion));
     let mut connections = Vec::new();
     for _ in 0..count {
-        connections.push(Connection::open(target.address).await?);
+        let mut connection = Connection::open(target.address).await?;
+        // One that is opened and not used is soon closed.
+        connection.exchange(&first).await?;
+        connections.push(connection);
     }
     let request = load::request(target);
     let mut exchanges = JoinSet::new();

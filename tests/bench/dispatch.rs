@@ -1,7 +1,8 @@
 //! What does one more plug-in cost? Instructions from a body to the prepared request, and of the whole gateway for each
 //! callback, with one plug-in installed and with all of them. Start at [`run`].
 //!
-//! Callgrind runs each process twice, with work and without, and what starting and ending cost falls out.
+//! Callgrind runs each process twice, with work and with hardly any, and what starting, ending and the time itself cost
+//! falls out.
 
 use std::{
     io::{self, Write},
@@ -33,8 +34,17 @@ const BODIES: u64 = 20_000;
 /// How long the load runs, under callgrind some fifty times slower than without.
 const TIME: Duration = Duration::from_secs(20);
 
+/// Before it, until the first callbacks are through.
+const WARM_UP: Duration = Duration::from_secs(3);
+
 /// After the load, until the follower has surely reached the log's end.
 const REST: Duration = Duration::from_secs(4);
+
+/// Hardly any callbacks: enough that what is done once a second is done, too.
+const FEW: Shape = Shape {
+    connections: 1,
+    rate: Some(5),
+};
 
 /// Callbacks that come one at a time, so that each is a batch of its own.
 const ALONE: Shape = Shape {
@@ -44,7 +54,7 @@ const ALONE: Shape = Shape {
 
 /// Callbacks that share batches.
 const TOGETHER: Shape = Shape {
-    connections: 64,
+    connections: 32,
     rate: None,
 };
 
@@ -105,33 +115,24 @@ pub(crate) async fn run(arguments: &DispatchArguments) -> anyhow::Result<()> {
         prepare(Plugins::All)?,
     )?;
     for _ in 0..arguments.rounds {
-        let mut idle = [0.0; 2];
-        for (idle, installed) in idle.iter_mut().zip([Plugins::One, Plugins::All]) {
-            *idle = float(
-                serve_counted(installed, None, arguments)
-                    .await?
-                    .instructions,
-            );
-        }
-        let [idle_with_one, idle_with_all] = idle;
-        print_row(
-            "start, 24 s without callbacks, stop",
-            idle_with_one,
-            idle_with_all,
-        )?;
+        let few = [
+            serve_counted(Plugins::One, FEW, arguments).await?,
+            serve_counted(Plugins::All, FEW, arguments).await?,
+        ];
+        let [with_one, with_all] = few.each_ref().map(|few| float(few.instructions));
+        print_row("start, 27 s with 5 callbacks/s, stop", with_one, with_all)?;
         for (name, shape) in [
             ("a callback, alone", ALONE),
-            ("a callback, 64 at once", TOGETHER),
+            ("a callback, 32 at once", TOGETHER),
         ] {
-            let mut each = [0.0; 2];
-            for ((each, installed), idle) in
-                each.iter_mut().zip([Plugins::One, Plugins::All]).zip(idle)
-            {
-                let served = serve_counted(installed, Some(shape), arguments).await?;
-                *each = (float(served.instructions) - idle) / float(served.callbacks);
-            }
-            let [with_one, with_all] = each;
-            print_row(name, with_one, with_all)?;
+            let [few_with_one, few_with_all] = &few;
+            let with_one = serve_counted(Plugins::One, shape, arguments).await?;
+            let with_all = serve_counted(Plugins::All, shape, arguments).await?;
+            print_row(
+                name,
+                with_one.each_beyond(few_with_one),
+                with_all.each_beyond(few_with_all),
+            )?;
         }
     }
     Ok(())
@@ -181,10 +182,10 @@ fn count_prepare(installed: Plugins) -> anyhow::Result<u64> {
     Ok(with.instructions.saturating_sub(without.instructions))
 }
 
-/// Runs the whole gateway in an empty directory under a load, or under none for the same time.
+/// Runs the whole gateway in an empty directory under a load.
 async fn serve_counted(
     installed: Plugins,
-    shape: Option<Shape>,
+    shape: Shape,
     arguments: &DispatchArguments,
 ) -> anyhow::Result<Served> {
     let directory = tempfile::tempdir_in(&arguments.directory)?;
@@ -192,24 +193,22 @@ async fn serve_counted(
     let mut command = callgrind::command(&std::env::current_exe()?, &log);
     command.args(["host", installed.name()]);
     let gateway = Gateway::launch(command, &directory.path().join("journal"), None).await?;
-    let mut callbacks = 0;
-    if let Some(shape) = shape {
-        let target = gateway::target(gateway.callbacks, load::Callbacks::Deletions);
-        let load = Load::start(target, shape, 0);
-        sleep(TIME).await;
-        let tally = load.stop().await;
-        ensure!(tally.failures() == 0, "not all callbacks were acked");
-        callbacks = tally.latencies.total();
-    } else {
-        sleep(TIME).await;
-    }
+    let target = gateway::target(gateway.callbacks, load::Callbacks::Deletions);
+    // Callgrind translates what runs for the first time, which takes seconds.
+    let first = Load::start(target.clone(), FEW, 0);
+    sleep(WARM_UP).await;
+    let first = first.stop().await;
+    let load = Load::start(target, shape, deletions::ACCOUNTS);
+    sleep(TIME).await;
+    let tally = load.stop().await;
+    ensure!(tally.failures() == 0, "not all callbacks were acked");
     sleep(REST).await;
     // Asked once: an answer takes instructions, and more of them with more plug-ins.
     ensure!(gateway.follower_lag()? == 0.0, "the follower is behind");
     gateway.server.terminate().await?;
     Ok(Served {
         instructions: callgrind::collected(&log)?,
-        callbacks,
+        callbacks: first.latencies.total() + tally.latencies.total(),
     })
 }
 
@@ -222,6 +221,16 @@ fn print_row(name: &str, with_one: f64, with_all: f64) -> anyhow::Result<()> {
 
 fn print(text: &str) -> anyhow::Result<()> {
     Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+// === impl Served ===
+
+impl Served {
+    /// What each of the callbacks took that there are more than in `few`.
+    fn each_beyond(&self, few: &Self) -> f64 {
+        (float(self.instructions) - float(few.instructions))
+            / (float(self.callbacks) - float(few.callbacks))
+    }
 }
 
 // === impl Plugins ===
