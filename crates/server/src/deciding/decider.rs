@@ -27,7 +27,7 @@ pub(crate) struct Decider {
     /// Where its connections are served and its answers read: it may send what keeps a thread busy.
     thread: DeciderThread,
     breaker: Breaker,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     metrics: DeciderMetrics,
     turns: Throttle,
 }
@@ -99,7 +99,7 @@ impl Decider {
                 checked.config.breaker_failures,
                 checked.config.breaker_pause,
             ),
-            places: Semaphore::new(checked.config.concurrency),
+            places: Arc::new(Semaphore::new(checked.config.concurrency)),
             checked: checked.clone(),
             metrics,
             turns: Throttle::default(),
@@ -179,8 +179,17 @@ impl Decider {
         budget: Budget,
     ) -> Result<CheckedAck, NoAnswer> {
         let asked = Instant::now();
+        // Held by what runs on the thread: while that is busy, what waits for it stays bounded.
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            let busy = NoAnswer::new(PolicyReason::Busy);
+            self.learn(attempt, Some(&busy));
+            return Err(busy);
+        };
         let (decider, question) = (Arc::clone(self), Arc::clone(question));
-        let answering = async move { decider.answer(&question, rules, budget).await };
+        let answering = async move {
+            let _place = place;
+            decider.answer(&question, rules, budget).await
+        };
         let answered = match timeout_at(budget.ends.into(), self.thread.run(answering)).await {
             Ok(Some(answered)) => answered,
             Ok(None) => Err(NoAnswer::down(PolicyReason::Unreachable)),
@@ -201,9 +210,6 @@ impl Decider {
         rules: AckRules,
         budget: Budget,
     ) -> Result<CheckedAck, NoAnswer> {
-        let Ok(_place) = self.places.try_acquire() else {
-            return Err(NoAnswer::new(PolicyReason::Busy));
-        };
         let sent = self.client.send(|| self.request(question, budget)).await?;
         Ok(rules.check(&sent)?)
     }
