@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr_iter, memchr2};
 use percent_encoding::percent_decode_str;
 
 use crate::Refusal;
@@ -43,11 +44,10 @@ impl<'a> Query<'a> {
     pub fn parse(raw: &'a str) -> Result<Self, Refusal> {
         let mut query = Self::default();
         let mut others: Vec<Cow<'a, str>> = Vec::new();
-        for (count, pair) in raw.split('&').filter(|pair| !pair.is_empty()).enumerate() {
+        for (count, (name, value)) in pairs(raw).map(halves).enumerate() {
             if count == PARAMETERS_MAX {
                 return Err(Refusal::MalformedQuery);
             }
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = unescape(name)?;
             let Some(slot) = query.slot(&name) else {
                 if others.contains(&name) {
@@ -77,15 +77,18 @@ impl<'a> Query<'a> {
     /// The raw query without `Sign` and `RequestTime`, which for a minute are a credential; all else stays as it came.
     /// `raw` is one that [`Query::parse`] has read.
     pub fn without_credentials(raw: &str) -> String {
-        let is_credential = |pair: &&str| {
-            let name = pair.split('=').next().unwrap_or_default();
+        let is_credential = |pair: &str| {
+            let (name, _) = halves(pair);
             unescape(name).is_ok_and(|name| name == "Sign" || name == "RequestTime")
         };
-        let others: Vec<&str> = raw
-            .split('&')
-            .filter(|pair| !pair.is_empty() && !is_credential(pair))
-            .collect();
-        others.join("&")
+        let mut others = String::with_capacity(raw.len());
+        for pair in pairs(raw).filter(|pair| !is_credential(pair)) {
+            if !others.is_empty() {
+                others.push('&');
+            }
+            others.push_str(pair);
+        }
+        others
     }
 
     fn slot(&mut self, name: &str) -> Option<&mut Option<Cow<'a, str>>> {
@@ -102,13 +105,40 @@ impl<'a> Query<'a> {
     }
 }
 
+/// The parameters of a raw query, none of them empty.
+fn pairs(raw: &str) -> impl Iterator<Item = &str> {
+    let ends = memchr_iter(b'&', raw.as_bytes()).chain([raw.len()]);
+    let pairs = ends.scan(0, |start, end| {
+        let pair = raw.get(*start..end);
+        *start = end + 1;
+        pair
+    });
+    pairs.filter(|pair| !pair.is_empty())
+}
+
+/// Name and value of a parameter, as they came.
+fn halves(pair: &str) -> (&str, &str) {
+    match memchr(b'=', pair.as_bytes()) {
+        Some(end) => (&pair[..end], &pair[end + 1..]),
+        None => (pair, ""),
+    }
+}
+
 /// A value that decides something: what is odd about it is refused.
 fn strict(value: &str) -> Result<Cow<'_, str>, Refusal> {
     let value = unescape(value)?;
-    if value.len() > VALUE_BYTES_MAX || value.chars().any(char::is_control) {
+    if value.len() > VALUE_BYTES_MAX || has_controls(&value) {
         return Err(Refusal::MalformedQuery);
     }
     Ok(value)
+}
+
+/// Most values are ASCII, which takes one look at each byte.
+fn has_controls(value: &str) -> bool {
+    if value.is_ascii() {
+        return value.bytes().any(|byte| byte.is_ascii_control());
+    }
+    value.chars().any(char::is_control)
 }
 
 /// A value that is only kept: a genuine callback is not refused for it. What can't be shown becomes U+FFFD, and a long
@@ -125,7 +155,7 @@ fn tidy(value: &str) -> Cow<'_, str> {
 
 /// Percent-decodes, strictly: a stray `%` or anything but UTF-8 is malformed.
 fn unescape(text: &str) -> Result<Cow<'_, str>, Refusal> {
-    if !text.contains(['%', '+']) {
+    if memchr2(b'%', b'+', text.as_bytes()).is_none() {
         return Ok(Cow::Borrowed(text));
     }
     let mut rest = text;
