@@ -6,6 +6,12 @@
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
+
+use crate::CheckedAck;
 
 /// Where a callback came from and how it was authenticated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +61,7 @@ pub struct Proof {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The ack as sent.
-    pub ack: serde_json::Value,
+    pub ack: SentAck,
     /// Who decided.
     pub by: DecidedBy,
     /// The decider that was asked, by its name in the configuration; also when the policy answered in its place.
@@ -80,6 +86,11 @@ pub struct Verdict {
     pub shadow: Option<Shadow>,
 }
 
+/// An ack as it was sent: JSON that is kept and shown, and not looked into.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SentAck(Box<RawValue>);
+
 /// What a decider said that was asked without its answer being used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shadow {
@@ -89,7 +100,7 @@ pub struct Shadow {
     pub agreement: Agreement,
     /// Its answer, when Chat would have honoured it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ack: Option<serde_json::Value>,
+    pub ack: Option<SentAck>,
     /// Why it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<PolicyReason>,
@@ -186,7 +197,7 @@ impl Envelope {
 
 impl Verdict {
     /// An answer of which nothing else is known yet.
-    pub fn new(ack: serde_json::Value, by: DecidedBy) -> Self {
+    pub fn new(ack: SentAck, by: DecidedBy) -> Self {
         Self {
             ack,
             by,
@@ -200,6 +211,42 @@ impl Verdict {
         }
     }
 }
+
+// === impl SentAck ===
+
+impl SentAck {
+    /// The JSON text.
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
+    /// The JSON object; `null` for one that no gateway wrote, e.g. with a number beyond those of `f64`.
+    pub fn to_value(&self) -> Value {
+        serde_json::from_str(self.as_str()).unwrap_or_default()
+    }
+}
+
+impl From<&CheckedAck> for SentAck {
+    fn from(checked: &CheckedAck) -> Self {
+        Self(to_raw_value(checked).expect("an ack has string keys and no failing serializer"))
+    }
+}
+
+impl TryFrom<&[u8]> for SentAck {
+    type Error = serde_json::Error;
+
+    fn try_from(json: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json).map(Self)
+    }
+}
+
+impl PartialEq for SentAck {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for SentAck {}
 
 // === impl DecidedBy ===
 

@@ -26,7 +26,7 @@ pub use causes::Causes;
 pub use decode::{Decoded, Drift, command_drift, decode};
 pub use dispatcher::{Descriptor, Dispatcher, DuplicateCommand, Installed, Prepared, Work};
 pub use envelope::{
-    Agreement, DecidedBy, Envelope, PolicyKind, PolicyReason, Proof, Shadow, Verdict,
+    Agreement, DecidedBy, Envelope, PolicyKind, PolicyReason, Proof, SentAck, Shadow, Verdict,
 };
 pub use event_id::EventId;
 pub use handled::{Handled, Handler};

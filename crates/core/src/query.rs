@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr_iter};
 use percent_encoding::percent_decode_str;
 
 use crate::Refusal;
@@ -29,6 +29,14 @@ pub struct Query<'a> {
     pub request_time: Option<Cow<'a, str>>,
 }
 
+/// A query as it came.
+#[derive(Clone, Copy)]
+struct RawQuery<'a> {
+    text: &'a str,
+    /// Whether all of it is visible ASCII without an escape, as most are: then nothing in it is looked at twice.
+    is_plain: bool,
+}
+
 /// More than any callback carries; a bound on the search for repeats.
 const PARAMETERS_MAX: usize = 32;
 
@@ -42,13 +50,14 @@ impl<'a> Query<'a> {
     ///
     /// [`Refusal::MalformedQuery`] or [`Refusal::RepeatedParameter`].
     pub fn parse(raw: &'a str) -> Result<Self, Refusal> {
+        let raw = RawQuery::new(raw);
         let mut query = Self::default();
         let mut others: Vec<Cow<'a, str>> = Vec::new();
-        for (count, (name, value)) in pairs(raw).map(halves).enumerate() {
+        for (count, (name, value)) in raw.pairs().map(halves).enumerate() {
             if count == PARAMETERS_MAX {
                 return Err(Refusal::MalformedQuery);
             }
-            let name = unescape(name)?;
+            let name = raw.unescape(name)?;
             let Some(slot) = query.slot(&name) else {
                 if others.contains(&name) {
                     return Err(Refusal::RepeatedParameter);
@@ -61,9 +70,9 @@ impl<'a> Query<'a> {
             }
             let is_informational = matches!(&*name, "ClientIP" | "OptPlatform" | "RequestId");
             *slot = Some(if is_informational {
-                tidy(value)
+                raw.tidy(value)
             } else {
-                strict(value)?
+                raw.strict(value)?
             });
         }
         Ok(query)
@@ -77,12 +86,14 @@ impl<'a> Query<'a> {
     /// The raw query without `Sign` and `RequestTime`, which for a minute are a credential; all else stays as it came.
     /// `raw` is one that [`Query::parse`] has read.
     pub fn without_credentials(raw: &str) -> String {
+        let raw = RawQuery::new(raw);
         let is_credential = |pair: &str| {
             let (name, _) = halves(pair);
-            unescape(name).is_ok_and(|name| name == "Sign" || name == "RequestTime")
+            let name = raw.unescape(name);
+            name.is_ok_and(|name| name == "Sign" || name == "RequestTime")
         };
-        let mut others = String::with_capacity(raw.len());
-        for pair in pairs(raw).filter(|pair| !is_credential(pair)) {
+        let mut others = String::with_capacity(raw.text.len());
+        for pair in raw.pairs().filter(|pair| !is_credential(pair)) {
             if !others.is_empty() {
                 others.push('&');
             }
@@ -105,15 +116,58 @@ impl<'a> Query<'a> {
     }
 }
 
-/// The parameters of a raw query, none of them empty.
-fn pairs(raw: &str) -> impl Iterator<Item = &str> {
-    let ends = memchr_iter(b'&', raw.as_bytes()).chain([raw.len()]);
-    let pairs = ends.scan(0, |start, end| {
-        let pair = raw.get(*start..end);
-        *start = end + 1;
-        pair
-    });
-    pairs.filter(|pair| !pair.is_empty())
+// === impl RawQuery ===
+
+impl<'a> RawQuery<'a> {
+    fn new(text: &'a str) -> Self {
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'%' && byte != b'+';
+        Self {
+            text,
+            // Without an early end it takes a few instructions for all of it.
+            is_plain: text.bytes().fold(true, |all, byte| all & is_plain(byte)),
+        }
+    }
+
+    /// The parameters, none of them empty.
+    fn pairs(self) -> impl Iterator<Item = &'a str> {
+        let ends = memchr_iter(b'&', self.text.as_bytes()).chain([self.text.len()]);
+        let pairs = ends.scan(0, move |start, end| {
+            let pair = self.text.get(*start..end);
+            *start = end + 1;
+            pair
+        });
+        pairs.filter(|pair| !pair.is_empty())
+    }
+
+    /// A value that decides something: what is odd about it is refused.
+    fn strict(self, value: &'a str) -> Result<Cow<'a, str>, Refusal> {
+        let value = self.unescape(value)?;
+        let is_odd = !self.is_plain && value.chars().any(char::is_control);
+        if value.len() > VALUE_BYTES_MAX || is_odd {
+            return Err(Refusal::MalformedQuery);
+        }
+        Ok(value)
+    }
+
+    /// A value that is only kept: a genuine callback is not refused for it. What can't be shown becomes U+FFFD, and a
+    /// long one is cut.
+    fn tidy(self, value: &'a str) -> Cow<'a, str> {
+        if let Ok(plain) = self.strict(value) {
+            return plain;
+        }
+        let decoded = percent_decode_str(value).decode_utf8_lossy();
+        let shown = decoded.replace(char::is_control, "\u{fffd}");
+        let (kept, _) = shown.split_at(shown.floor_char_boundary(VALUE_BYTES_MAX));
+        Cow::Owned(kept.to_owned())
+    }
+
+    /// A part without its escapes.
+    fn unescape(self, part: &'a str) -> Result<Cow<'a, str>, Refusal> {
+        if self.is_plain {
+            return Ok(Cow::Borrowed(part));
+        }
+        unescape(part)
+    }
 }
 
 /// Name and value of a parameter, as they came.
@@ -124,38 +178,9 @@ fn halves(pair: &str) -> (&str, &str) {
     }
 }
 
-/// A value that decides something: what is odd about it is refused.
-fn strict(value: &str) -> Result<Cow<'_, str>, Refusal> {
-    let value = unescape(value)?;
-    if value.len() > VALUE_BYTES_MAX || has_controls(&value) {
-        return Err(Refusal::MalformedQuery);
-    }
-    Ok(value)
-}
-
-/// Most values are ASCII, which takes one look at each byte.
-fn has_controls(value: &str) -> bool {
-    if value.is_ascii() {
-        return value.bytes().any(|byte| byte.is_ascii_control());
-    }
-    value.chars().any(char::is_control)
-}
-
-/// A value that is only kept: a genuine callback is not refused for it. What can't be shown becomes U+FFFD, and a long
-/// one is cut.
-fn tidy(value: &str) -> Cow<'_, str> {
-    if let Ok(plain) = strict(value) {
-        return plain;
-    }
-    let decoded = percent_decode_str(value).decode_utf8_lossy();
-    let shown = decoded.replace(char::is_control, "\u{fffd}");
-    let (kept, _) = shown.split_at(shown.floor_char_boundary(VALUE_BYTES_MAX));
-    Cow::Owned(kept.to_owned())
-}
-
 /// Percent-decodes, strictly: a stray `%` or anything but UTF-8 is malformed.
 fn unescape(text: &str) -> Result<Cow<'_, str>, Refusal> {
-    if memchr2(b'%', b'+', text.as_bytes()).is_none() {
+    if !text.contains(['%', '+']) {
         return Ok(Cow::Borrowed(text));
     }
     let mut rest = text;

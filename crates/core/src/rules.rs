@@ -7,6 +7,7 @@
 
 use std::{collections::HashSet, fmt};
 
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value, json};
 
 /// What Chat honours in a command's ack, beside code 0 (allow) and 1 (refuse).
@@ -44,11 +45,15 @@ pub enum Extra {
     Unknown,
 }
 
-/// An ack that Chat honours.
+/// An ack that Chat honours: nothing is in it that Chat would pass over. Serialized, it is what Chat gets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedAck {
-    /// The JSON object; nothing in it that Chat would pass over.
-    pub ack: Value,
+    /// `ErrorCode`.
+    pub code: i64,
+    /// `ErrorInfo`: a text for people, which decides nothing.
+    pub info: String,
+    /// The fields that only this command has.
+    pub own: Map<String, Value>,
     /// What it does.
     pub effect: Effect,
 }
@@ -69,7 +74,7 @@ pub enum Effect {
 /// Why an ack is none that Chat would honour. Tells no value of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AckFault {
-    /// It is not a JSON object.
+    /// It is not a JSON object, or one that says a common field twice.
     #[error("not a JSON object")]
     NotJson,
     /// It has more values than any ack needs.
@@ -89,6 +94,20 @@ pub enum AckFault {
     /// `ActionStatus` is `FAIL`: whoever was asked could not handle it.
     #[error("`ActionStatus` is FAIL")]
     Failed,
+}
+
+/// An ack as it was written.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GivenAck {
+    #[serde(default)]
+    action_status: Value,
+    #[serde(default)]
+    error_code: Value,
+    #[serde(default = "no_info")]
+    error_info: Value,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 const STATUS: &str = "ActionStatus";
@@ -140,10 +159,8 @@ impl AckRules {
         if ack.iter().filter(begins).count() > VALUES_MAX {
             return Err(AckFault::TooMany);
         }
-        match serde_json::from_slice(ack) {
-            Ok(Value::Object(given)) => self.check_object(given),
-            _ => Err(AckFault::NotJson),
-        }
+        let given = serde_json::from_slice(ack).map_err(|_| AckFault::NotJson)?;
+        self.check_given(given)
     }
 
     /// The same for an ack that is JSON already.
@@ -151,39 +168,44 @@ impl AckRules {
     /// # Errors
     ///
     /// The first fault that is found.
-    pub fn check_object(&self, mut given: Map<String, Value>) -> Result<CheckedAck, AckFault> {
-        match given.get(STATUS).map(Value::as_str) {
-            Some(Some("OK")) => {}
-            Some(Some("FAIL")) => return Err(AckFault::Failed),
+    pub fn check_object(&self, ack: Map<String, Value>) -> Result<CheckedAck, AckFault> {
+        let given = serde_json::from_value(ack.into()).map_err(|_| AckFault::NotJson)?;
+        self.check_given(given)
+    }
+
+    fn check_given(&self, given: GivenAck) -> Result<CheckedAck, AckFault> {
+        match given.action_status.as_str() {
+            Some("OK") => {}
+            Some("FAIL") => return Err(AckFault::Failed),
             _ => return Err(not(STATUS, "`OK` or `FAIL`")),
         }
-        let code = given.get(CODE).and_then(Value::as_i64);
+        let code = given.error_code.as_i64();
         let code = code.ok_or(not(CODE, "a whole number"))?;
-        let info = given.get(INFO).map_or(Some(""), Value::as_str);
-        let info = info.ok_or(not(INFO, "a string"))?.to_owned();
+        let Value::String(info) = given.error_info else {
+            return Err(not(INFO, "a string"));
+        };
         if !self.has(code) {
             return Err(AckFault::Code(CODE));
         }
-        let mut ack = Map::new();
-        if self.extra == Extra::Unknown {
-            ack = std::mem::take(&mut given);
-        }
-        ack.insert(STATUS.to_owned(), "OK".into());
-        ack.insert(CODE.to_owned(), code.into());
-        ack.insert(INFO.to_owned(), info.into());
-        let decided = match self.extra {
-            Extra::Message if code == 0 => take_message(&mut given, &mut ack)?,
-            Extra::Accounts(name) if code == 0 => take_accounts(&mut given, name, &mut ack)?,
-            Extra::Nothing | Extra::Unknown | Extra::Message | Extra::Accounts(_) => None,
-            Extra::Items(codes) => Some(take_items(&mut given, codes, &mut ack)?),
+        let effect = match code {
+            0 => Effect::Allowed,
+            DROP if self.drops => Effect::Dropped,
+            _ => Effect::Refused,
         };
+        let (own, effect) = match self.extra {
+            Extra::Unknown => (given.others, effect),
+            Extra::Message if code == 0 => take_message(given.others)?,
+            Extra::Accounts(name) if code == 0 => take_accounts(given.others, name)?,
+            Extra::Items(codes) => take_items(given.others, codes)?,
+            Extra::Nothing | Extra::Message | Extra::Accounts(_) => (Map::new(), effect),
+        };
+        // Beside results for each account Chat passes over another code, and so does whoever reads the event.
+        let is_decided_alone = matches!(self.extra, Extra::Items(_));
         Ok(CheckedAck {
-            ack: Value::Object(ack),
-            effect: decided.unwrap_or(match code {
-                0 => Effect::Allowed,
-                DROP if self.drops => Effect::Dropped,
-                _ => Effect::Refused,
-            }),
+            code: if is_decided_alone { 0 } else { code },
+            info,
+            own,
+            effect,
         })
     }
 
@@ -198,28 +220,35 @@ fn not(field: &'static str, expected: &'static str) -> AckFault {
     AckFault::Field { field, expected }
 }
 
-fn take_message(
-    given: &mut Map<String, Value>,
-    ack: &mut Map<String, Value>,
-) -> Result<Option<Effect>, AckFault> {
-    let mut effect = None;
+fn no_info() -> Value {
+    Value::String(String::new())
+}
+
+/// A command's own fields, and what they do.
+type Own = (Map<String, Value>, Effect);
+
+fn take_message(mut given: Map<String, Value>) -> Result<Own, AckFault> {
+    let mut own = Map::new();
     if let Some(message) = given.remove(MESSAGE) {
         let elements = message.as_array().filter(|elements| !elements.is_empty());
         let are_elements = elements.is_some_and(|elements| elements.iter().all(is_element));
         if !are_elements {
             return Err(not(MESSAGE, "a list of message elements"));
         }
-        ack.insert(MESSAGE.to_owned(), message);
-        effect = Some(Effect::Rewritten);
+        own.insert(MESSAGE.to_owned(), message);
     }
     if let Some(data) = given.remove(CUSTOM_DATA) {
         if !data.is_string() {
             return Err(not(CUSTOM_DATA, "a string"));
         }
-        ack.insert(CUSTOM_DATA.to_owned(), data);
-        effect = Some(Effect::Rewritten);
+        own.insert(CUSTOM_DATA.to_owned(), data);
     }
-    Ok(effect)
+    let effect = if own.is_empty() {
+        Effect::Allowed
+    } else {
+        Effect::Rewritten
+    };
+    Ok((own, effect))
 }
 
 fn is_element(element: &Value) -> bool {
@@ -227,28 +256,25 @@ fn is_element(element: &Value) -> bool {
         && element.get("MsgContent").is_some_and(Value::is_object)
 }
 
-fn take_accounts(
-    given: &mut Map<String, Value>,
-    name: &'static str,
-    ack: &mut Map<String, Value>,
-) -> Result<Option<Effect>, AckFault> {
+fn take_accounts(mut given: Map<String, Value>, name: &'static str) -> Result<Own, AckFault> {
+    let mut own = Map::new();
     let Some(accounts) = given.remove(name) else {
-        return Ok(None);
+        return Ok((own, Effect::Allowed));
     };
     let list = accounts.as_array().ok_or(not(name, "a list of accounts"))?;
     if !list.iter().all(Value::is_string) {
         return Err(not(name, "a list of accounts"));
     }
-    let effect = (!list.is_empty()).then_some(Effect::Refused);
-    ack.insert(name.to_owned(), accounts);
-    Ok(effect)
+    let effect = if list.is_empty() {
+        Effect::Allowed
+    } else {
+        Effect::Refused
+    };
+    own.insert(name.to_owned(), accounts);
+    Ok((own, effect))
 }
 
-fn take_items(
-    given: &mut Map<String, Value>,
-    codes: Codes,
-    ack: &mut Map<String, Value>,
-) -> Result<Effect, AckFault> {
+fn take_items(mut given: Map<String, Value>, codes: Codes) -> Result<Own, AckFault> {
     let items = given.remove(ITEMS).unwrap_or_default();
     // One that names nobody would let everybody pass in silence.
     let list = items.as_array().filter(|items| !items.is_empty());
@@ -274,10 +300,8 @@ fn take_items(
         }
         results.push(json!({ ACCOUNT: account, RESULT_CODE: code, RESULT_INFO: info }));
     }
-    ack.insert(ITEMS.to_owned(), results.into());
-    // Chat passes over another one, and so does whoever reads the event.
-    ack.insert(CODE.to_owned(), 0.into());
-    Ok(effect)
+    let own = Map::from_iter([(ITEMS.to_owned(), results.into())]);
+    Ok((own, effect))
 }
 
 // === impl Extra ===
@@ -303,22 +327,31 @@ impl CheckedAck {
     ///
     /// When a result is missing.
     pub fn check_accounts(&self, other: &[u8]) -> Result<(), AckFault> {
-        fn accounts(ack: &Value) -> HashSet<&str> {
-            let items = ack
-                .get(ITEMS)
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten();
+        fn accounts(items: Option<&Value>) -> HashSet<&str> {
+            let items = items.and_then(Value::as_array).into_iter().flatten();
             items
                 .filter_map(|item| item.get(ACCOUNT)?.as_str())
                 .collect()
         }
         let other: Value = serde_json::from_slice(other).unwrap_or_default();
-        if accounts(&self.ack).is_superset(&accounts(&other)) {
+        if accounts(self.own.get(ITEMS)).is_superset(&accounts(other.get(ITEMS))) {
             Ok(())
         } else {
             Err(not(ITEMS, "a list with a result for each account"))
         }
+    }
+}
+
+impl Serialize for CheckedAck {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut ack = serializer.serialize_map(Some(3 + self.own.len()))?;
+        ack.serialize_entry(STATUS, "OK")?;
+        ack.serialize_entry(CODE, &self.code)?;
+        ack.serialize_entry(INFO, &self.info)?;
+        for (name, value) in &self.own {
+            ack.serialize_entry(name, value)?;
+        }
+        ack.end()
     }
 }
 
@@ -369,6 +402,12 @@ mod tests {
         let fields = more.as_object().cloned().unwrap_or_default();
         ack.as_object_mut().unwrap().extend(fields);
         ack
+    }
+
+    /// What Chat gets.
+    fn honoured(rules: AckRules, given: &Value) -> Value {
+        let checked = rules.check(given.to_string().as_bytes()).unwrap();
+        serde_json::to_value(checked).unwrap()
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "reads better at the call")]
@@ -428,14 +467,19 @@ mod tests {
     }
 
     #[test]
+    fn an_ack_with_two_codes_is_none() {
+        let twice = br#"{"ActionStatus":"OK","ErrorCode":1,"ErrorCode":0}"#;
+        assert_eq!(MESSAGES.check(twice), Err(AckFault::NotJson));
+    }
+
+    #[test]
     fn a_message_may_be_rewritten_while_it_is_allowed() {
         let elements = json!([{ "MsgType": "TIMTextElem", "MsgContent": { "Text": "hi" } }]);
         let both = json!({ "MsgBody": elements, "CloudCustomData": "x" });
         check(MESSAGES, ack(0, both.clone()), Ok(Effect::Rewritten));
         let data = json!({ "CloudCustomData": "" });
         check(MESSAGES, ack(0, data), Ok(Effect::Rewritten));
-        let refused = MESSAGES.check(ack(1, both).to_string().as_bytes()).unwrap();
-        assert_eq!(refused.ack, ack(1, json!({})));
+        assert_eq!(honoured(MESSAGES, &ack(1, both)), ack(1, json!({})));
         let fault = Err(AckFault::Field {
             field: "MsgBody",
             expected: "a list of message elements",
@@ -490,8 +534,8 @@ mod tests {
         });
         check(rules, ack(0, items(json!([item(0), item(38_000)]))), twice);
         let odd = json!([{ "To_Account": "bob", "ResultCode": 0, "Z": 1 }]);
-        let checked = rules.check_object(ack(1, items(odd)).as_object().unwrap().clone());
-        assert_eq!(checked.unwrap().ack, ack(0, items(json!([item(0)]))));
+        let given = ack(1, items(odd));
+        assert_eq!(honoured(rules, &given), ack(0, items(json!([item(0)]))));
     }
 
     #[test]
@@ -518,10 +562,8 @@ mod tests {
     #[test]
     fn what_chat_passes_over_is_left_out() {
         let given = ack(0, json!({ "Debug": 1, "MsgBody": "for another command" }));
-        let checked = with(Extra::Nothing).check(given.to_string().as_bytes());
-        assert_eq!(checked.unwrap().ack, ack(0, json!({})));
+        assert_eq!(honoured(with(Extra::Nothing), &given), ack(0, json!({})));
         let given = ack(0, json!({ "Gift": 1 }));
-        let checked = AckRules::UNKNOWN.check(given.to_string().as_bytes());
-        assert_eq!(checked.unwrap().ack, given);
+        assert_eq!(honoured(AckRules::UNKNOWN, &given), given);
     }
 }

@@ -5,7 +5,9 @@
 use std::net::IpAddr;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use gateway_core::{Agreement, Dispatcher, EventId, EventTime, Item, Prepared, Shadow, Verdict};
+use gateway_core::{
+    Agreement, Dispatcher, EventId, EventTime, Item, Prepared, SentAck, Shadow, Verdict,
+};
 use gateway_journal::{Outcome, Reason, Status, StoredEvent};
 use poem_openapi::{Enum, Object, types::Any};
 use serde::{Deserialize, Serialize};
@@ -266,7 +268,7 @@ impl Event {
 impl From<Verdict> for EventVerdict {
     fn from(verdict: Verdict) -> Self {
         Self {
-            ack: verdict.ack,
+            ack: verdict.ack.to_value(),
             by: verdict.by.as_str().to_owned(),
             decider: verdict.decider,
             policy: verdict.policy.map(|policy| policy.as_str().to_owned()),
@@ -284,7 +286,7 @@ impl From<Shadow> for EventShadow {
         Self {
             decider: shadow.decider,
             agreement: shadow.agreement.into(),
-            ack: shadow.ack,
+            ack: shadow.ack.as_ref().map(SentAck::to_value),
             reason: shadow.reason.map(|reason| reason.as_str().to_owned()),
             detail: shadow.detail,
             asked_us: shadow.asked_us,

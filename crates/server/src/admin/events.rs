@@ -397,7 +397,7 @@ fn ack_bytes(stored: &StoredEvent) -> usize {
         .as_ref()
         .and_then(|shadow| shadow.ack.as_ref());
     let acks = [Some(&verdict.ack), shadow].into_iter().flatten();
-    acks.map(|ack| ack.to_string().len()).sum()
+    acks.map(|ack| ack.as_str().len()).sum()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::{AckRules, CheckedAck, Descriptor, Phase};
+use gateway_core::{AckRules, Descriptor, Phase};
 use serde_json::{Map, Value};
 
 use super::{
@@ -155,13 +155,13 @@ fn merge(own: &CommandConfig, general: &CommandConfig, rules: AckRules) -> Check
         policy: match policy {
             None => PolicyConfig::Allow,
             // One that is wrong has been told of, and never comes into force.
-            Some(PolicyConfig::Ack(ack)) => match rules.check_object(completed(ack)) {
-                Ok(CheckedAck {
-                    ack: Value::Object(ack),
-                    ..
-                }) => PolicyConfig::Ack(ack),
-                _ => PolicyConfig::Refuse,
-            },
+            Some(PolicyConfig::Ack(ack)) => {
+                let honoured = rules.check_object(completed(ack)).map(serde_json::to_value);
+                match honoured {
+                    Ok(Ok(Value::Object(ack))) => PolicyConfig::Ack(ack),
+                    _ => PolicyConfig::Refuse,
+                }
+            }
             Some(other) => other.clone(),
         },
         rules,

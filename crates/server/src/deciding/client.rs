@@ -1,39 +1,63 @@
 //! The HTTP client of one decider: kept connections, no redirects, no proxies, an answer of bounded length.
+//!
+//! Whoever asks drives the connection, in one task from the question to the answer, and puts it back; hyper's pooled
+//! client has a task for each connection beside the one that asks. Start at [`Client::send`].
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use gateway_core::{Causes, PolicyReason};
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_timeout::TimeoutConnector;
-use hyper_util::{
-    client::legacy::{self, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::{ClientConfig, crypto::ring};
+use tokio::net::TcpStream;
+use tower_service::Service;
 
 use super::NoAnswer;
 use crate::config::CheckedDecider;
 
 /// Asks over connections that it keeps.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Client {
-    inner: legacy::Client<TimeoutConnector<HttpsConnector<HttpConnector>>, Full<Bytes>>,
+    url: Uri,
+    host: HeaderValue,
+    connector: HttpsConnector<HttpConnector>,
+    http: http1::Builder,
     answer_max: usize,
+    /// The last one that was used comes first, so that what a rush has left over grows old.
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// An open connection. Nobody reads from it between two questions.
+#[derive(Debug)]
+struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    /// Boxed, since a connection moves with each question.
+    driver: Box<http1::Connection<MaybeHttpsStream<TokioIo<TcpStream>>, Full<Bytes>>>,
+    /// Whether `driver` has come to its end; it must not be polled again.
+    is_over: bool,
+    used: Instant,
 }
 
 /// Shorter than the time for which common servers keep an idle connection (Node.js: 5 s), so that hardly ever a
 /// question meets a connection that is just being closed.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// Longer than any deadline: it ends connection attempts, handshakes and all, that nobody waits for any more.
-const CONNECT: Duration = Duration::from_secs(2);
-
 /// Bytes of an answer's head.
 const HEAD_MAX: usize = 64 << 10;
+
+/// How often question and connection let each other go on within one turn: the question is written, its answer's head
+/// read, then the body, then its end. What takes longer has another turn.
+const STEPS: usize = 4;
 
 // === impl Client ===
 
@@ -44,41 +68,120 @@ impl Client {
             .expect("the provider supports TLS 1.2 and 1.3")
             .with_root_certificates(checked.roots.clone())
             .with_no_client_auth();
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(http);
-        let mut connector = TimeoutConnector::new(connector);
-        connector.set_connect_timeout(Some(CONNECT));
-        let inner = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .http1_max_buf_size(HEAD_MAX)
-            .build(connector);
+            .wrap_connector(connector);
+        let mut http = http1::Builder::new();
+        // A question is short: one copy costs less than a vectored write.
+        http.max_buf_size(HEAD_MAX).writev(false);
+        let authority = checked.url.authority().map_or("", |name| name.as_str());
         Self {
-            inner,
+            host: HeaderValue::from_str(authority).expect("a host's name is visible ASCII"),
+            url: checked.url.clone(),
+            connector,
+            http,
             answer_max: usize::try_from(checked.config.answer_max.as_u64()).unwrap_or(usize::MAX),
+            idle: Mutex::default(),
         }
     }
 
-    /// Sends a request and reads the answer of status 200; `make` is called once more when a connection breaks off before
-    /// there is an answer.
+    /// Sends a request without a `Host` and reads the answer of status 200. `make` is called once more when a kept
+    /// connection turns out to be closed.
     pub(super) async fn send(
         &self,
         make: impl Fn() -> Request<Full<Bytes>>,
     ) -> Result<Bytes, NoAnswer> {
-        let response = match self.inner.request(make()).await {
-            Err(error) if is_cut_off(&error) => self.inner.request(make()).await,
-            sent => sent,
-        };
-        match response {
-            Ok(response) => self.read(response).await,
-            Err(error) => Err(unreachable(&error)),
+        if let Some(kept) = self.kept() {
+            match self.exchange(kept, make()).await {
+                Err(error) if is_cut_off(&error) => {}
+                exchanged => return exchanged.unwrap_or_else(|error| Err(unreachable(&error))),
+            }
         }
+        let fresh = self.connect().await?;
+        let exchanged = self.exchange(fresh, make()).await;
+        exchanged.unwrap_or_else(|error| Err(unreachable(&error)))
+    }
+
+    /// Closes, for ever, what has been idle for too long or was closed by the other side.
+    pub(super) async fn tidy(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(IDLE / 4).await;
+            let mut connections = std::mem::take(&mut *self.idle());
+            connections.retain_mut(Connection::is_usable);
+            let mut idle = self.idle();
+            // Those that came back meanwhile are newer.
+            connections.append(&mut idle);
+            *idle = connections;
+        }
+    }
+
+    /// A connection that is still open, as far as can be told.
+    fn kept(&self) -> Option<Connection> {
+        loop {
+            let mut connection = self.idle().pop()?;
+            if connection.is_usable() {
+                return Some(connection);
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Connection, NoAnswer> {
+        let mut connector = self.connector.clone();
+        poll_fn(|cx| connector.poll_ready(cx))
+            .await
+            .map_err(|error| unreachable(&*error))?;
+        let stream = connector.call(self.url.clone()).await;
+        let stream = stream.map_err(|error| unreachable(&*error))?;
+        let opened = self.http.handshake(stream).await;
+        let (sender, driver) = opened.map_err(|error| unreachable(&error))?;
+        Ok(Connection {
+            sender,
+            driver: Box::new(driver),
+            is_over: false,
+            used: Instant::now(),
+        })
+    }
+
+    /// One request and its answer; the connection is kept if it can be.
+    async fn exchange(
+        &self,
+        mut connection: Connection,
+        mut request: Request<Full<Bytes>>,
+    ) -> hyper::Result<Result<Bytes, NoAnswer>> {
+        let headers = request.headers_mut();
+        headers.insert(header::HOST, self.host.clone());
+        let Connection { sender, driver, .. } = &mut connection;
+        let mut is_over = false;
+        let answered = {
+            let mut answering = pin!(async {
+                sender.ready().await?;
+                let response = sender.send_request(request).await?;
+                Ok(self.read(response).await)
+            });
+            poll_fn(|cx| {
+                for _ in 0..STEPS {
+                    let answered = answering.as_mut().poll(cx);
+                    if answered.is_ready() {
+                        return answered;
+                    }
+                    // Its errors reach whoever waits for the answer.
+                    is_over = is_over || Pin::new(&mut *driver).poll(cx).is_ready();
+                }
+                Poll::Pending
+            })
+            .await
+        };
+        connection.is_over = is_over;
+        if matches!(answered, Ok(Ok(_))) && !is_over {
+            connection.used = Instant::now();
+            self.idle().push(connection);
+        }
+        answered
     }
 
     async fn read(&self, response: Response<Incoming>) -> Result<Bytes, NoAnswer> {
@@ -102,15 +205,28 @@ impl Client {
             Err(error) => Err(unreachable(&*error)),
         }
     }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        // The list is whole between any two statements.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Whether a connection was closed by the other side before any answer: a kept one may have been idle for too long.
-/// Whether it was kept, the pool does not tell.
-fn is_cut_off(error: &legacy::Error) -> bool {
-    let source = error
-        .source()
-        .and_then(|source| source.downcast_ref::<hyper::Error>());
-    !error.is_connect() && source.is_some_and(hyper::Error::is_incomplete_message)
+// === impl Connection ===
+
+impl Connection {
+    /// Whether the next question may go over it. Looks whether the other side has closed it, or sent what nobody asked
+    /// for.
+    fn is_usable(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.is_over = self.is_over || Pin::new(&mut self.driver).poll(&mut cx).is_ready();
+        !self.is_over && self.used.elapsed() < IDLE
+    }
+}
+
+/// Whether the other side has closed the connection without a word about the question.
+fn is_cut_off(error: &hyper::Error) -> bool {
+    error.is_closed() || error.is_canceled() || error.is_incomplete_message()
 }
 
 fn unreachable(error: &(dyn std::error::Error + 'static)) -> NoAnswer {

@@ -4,7 +4,7 @@ use std::{io, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use gateway_core::{AckFault, AckRules, CheckedAck, PolicyReason, sign};
-use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Request, Uri, header, uri::PathAndQuery};
 use http_body_util::Full;
 use tokio::{sync::Semaphore, time::timeout_at};
 use tracing::warn;
@@ -23,7 +23,7 @@ use crate::{
 pub(crate) struct Decider {
     name: String,
     checked: CheckedDecider,
-    client: Client,
+    client: Arc<Client>,
     /// Where its connections are served and its answers read: it may send what keeps a thread busy.
     thread: DeciderThread,
     breaker: Breaker,
@@ -91,10 +91,11 @@ impl Decider {
         checked: &CheckedDecider,
         metrics: DeciderMetrics,
     ) -> io::Result<Self> {
+        let client = Arc::new(Client::new(checked));
         Ok(Self {
             name: name.to_owned(),
-            client: Client::new(checked),
-            thread: DeciderThread::start(name)?,
+            thread: DeciderThread::start(name, Arc::clone(&client).tidy())?,
+            client,
             breaker: Breaker::new(
                 checked.config.breaker_failures,
                 checked.config.breaker_pause,
@@ -210,8 +211,9 @@ impl Decider {
         rules: AckRules,
         budget: Budget,
     ) -> Result<CheckedAck, NoAnswer> {
-        let sent = self.client.send(|| self.request(question, budget)).await?;
-        Ok(rules.check(&sent)?)
+        // On the heap, so that what is handed to the thread is small.
+        let sending = Box::pin(self.client.send(|| self.request(question, budget)));
+        Ok(rules.check(&sending.await?)?)
     }
 
     /// Feeds the breaker.
@@ -252,22 +254,16 @@ impl Decider {
         request
     }
 
-    /// The URL with the callback's query, signed anew if it has a token.
+    /// The URL's path with the callback's query, signed anew if the decider has a token.
     fn target(&self, query: &str) -> Uri {
-        let url = &self.checked.url;
+        let path = self.checked.url.path();
         let signature = self.checked.token.as_ref().map(|token| {
             let time = (clock::now_ms() / 1000).to_string();
             format!("&Sign={}&RequestTime={time}", sign(token, &time))
         });
         let signature = signature.unwrap_or_default();
-        let target = format!("{}?{query}{signature}", url.path());
-        let mut parts = url.clone().into_parts();
-        parts.path_and_query = Some(
-            target
-                .parse()
-                .expect("the query was part of a request's target"),
-        );
-        Uri::from_parts(parts).expect("only the path of a whole URL was exchanged")
+        let target = PathAndQuery::try_from(format!("{path}?{query}{signature}"));
+        Uri::from(target.expect("the query was part of a request's target"))
     }
 }
 

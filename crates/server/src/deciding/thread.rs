@@ -19,7 +19,11 @@ pub(super) struct DeciderThread {
 // === impl DeciderThread ===
 
 impl DeciderThread {
-    pub(super) fn start(name: &str) -> io::Result<Self> {
+    /// Runs `upkeep`, which has no end, and whatever comes.
+    pub(super) fn start(
+        name: &str,
+        upkeep: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let stop = CancellationToken::new();
@@ -27,7 +31,7 @@ impl DeciderThread {
         thread::Builder::new()
             .name(format!("decider {name}"))
             .spawn(move || {
-                runtime.block_on(stopped.cancelled());
+                runtime.block_on(stopped.run_until_cancelled(upkeep));
                 // A name that is still being looked up must not hold it up either.
                 runtime.shutdown_background();
             })?;

@@ -7,10 +7,10 @@ use std::{
 
 use bytes::Bytes;
 use gateway_core::{
-    AckFault, CheckedAck, DecidedBy, Effect, Envelope, Extra, Installed, PolicyReason, Verdict,
+    AckFault, CheckedAck, DecidedBy, Effect, Envelope, Extra, Installed, PolicyReason, SentAck,
+    Verdict,
 };
 use gateway_journal::Appender;
-use serde_json::Value;
 
 use super::{Ingest, Received, shadow::AskedShadow};
 use crate::{
@@ -183,12 +183,13 @@ impl Case<'_> {
     fn answer(&self, outcome: &Result<CheckedAck, NoAnswer>) -> (Bytes, Verdict) {
         let (ack, verdict) = match outcome {
             Ok(checked) => {
-                let ack = serde_json::to_vec(&checked.ack).expect("a JSON value can be written");
+                let sent = SentAck::from(checked);
                 let by = match self.who {
                     Who::Decider(_) => DecidedBy::Decider,
                     Who::PlugIn | Who::Nobody => DecidedBy::PlugIn,
                 };
-                (ack.into(), Verdict::new(checked.ack.clone(), by))
+                let ack = Bytes::copy_from_slice(sent.as_str().as_bytes());
+                (ack, Verdict::new(sent, by))
             }
             Err(no_answer) => self.policy_answer(no_answer),
         };
@@ -203,12 +204,12 @@ impl Case<'_> {
         let policy = &self.ruling.policy;
         let body = &self.question.body;
         let ack = policy.answer(|| self.installed.and_then(|installed| installed.work(body)));
-        let value = serde_json::from_slice(&ack).unwrap_or(Value::Null);
+        let sent = SentAck::try_from(&*ack).expect("the ack of a policy is JSON");
         let verdict = Verdict {
             policy: Some(policy.kind),
             reason: Some(no_answer.reason),
             detail: no_answer.detail.clone(),
-            ..Verdict::new(value, DecidedBy::Policy)
+            ..Verdict::new(sent, DecidedBy::Policy)
         };
         (ack, verdict)
     }
