@@ -310,10 +310,17 @@ fn half_sent_requests_end_by_deadline_and_store_nothing() {
     let mut half_body = start(format!(
         "POST /callback?{query} HTTP/1.1\r\nHost: chat\r\nContent-Length: 100\r\n\r\nhalf"
     ));
-    assert_eq!(half_body.answer(false).unwrap().status, 408);
+    let mut half_question = start(format!(
+        "POST /callback?{} HTTP/1.1\r\nHost: chat\r\nContent-Length: 100\r\n\r\nhalf",
+        shop().query("C2C.CallbackBeforeSendMsg")
+    ));
+    assert_eq!(half_question.answer(false).unwrap().status, 408);
     half_head.closed().unwrap();
     silent.closed().unwrap();
-    drop(half_body);
+    // Chat repeats what it got no answer to.
+    half_body.closed().unwrap();
+    let labels = [("command", FRIEND_DELETE), ("outcome", "unanswered")];
+    assert_eq!(gateway.metric("gateway_callbacks_total", &labels), 1);
     gateway.acked(FRIEND_DELETE, friend_delete("alice", "bob"));
     assert_eq!(gateway.events("").len(), 1);
 }

@@ -277,7 +277,7 @@ fn a_configuration_that_cannot_hold_is_refused_with_its_keys() {
          [commands.\"No.Such\"]\npolicy = \"allow\"\n\
          [commands.\"Sns.CallbackFriendDelete\"]\npolicy = \"allow\"\n\
          [commands.\"{C2C}\"]\ndecider = \"nobody\"\npolicy = {{ ErrorCode = 10100 }}\n\
-         [commands.\"{FRIENDS}\"]\npolicy = {{ ErrorCode = 1 }}\n\
+         [commands.\"{FRIENDS}\"]\npolicy = {{ ResultItem = [{{ To_Account = \"bob\", ResultCode = 38000 }}] }}\n\
          [deciders.one]\nurl = \"http://one/\"\nbreaker_pause = \"2h\"\n\
          [commands.\"Group.CallbackBeforeCreateGroup\"]\ndecider = \"one\"\nshadow = \"one\"\n"
     ));
@@ -295,7 +295,7 @@ fn a_configuration_that_cannot_hold_is_refused_with_its_keys() {
         "commands.\"Sns.CallbackFriendDelete\": nobody is asked",
         "commands.\"C2C.CallbackBeforeSendMsg\".decider: ",
         "commands.\"C2C.CallbackBeforeSendMsg\".policy: not an ack that Chat honours for this command: `ErrorCode`",
-        "commands.\"Sns.CallbackPrevFriendAdd\".policy: not an ack that Chat honours for this command: `ResultItem`",
+        "commands.\"Sns.CallbackPrevFriendAdd\".policy: this command wants a result for each",
         "apps.shop.commands.\"Group.CallbackBeforeSendMsg\".shadow: ",
     ] {
         assert!(problems.contains(key), "{key} is missing in\n{problems}");

@@ -18,6 +18,7 @@ use std::{
 };
 
 use bytesize::ByteSize;
+use gateway_core::Phase;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -238,6 +239,18 @@ pub struct CommandConfig {
     /// Allows a command that has no plug-in: it is then asked about, as a before-command.
     #[serde(default)]
     pub untyped: bool,
+}
+
+// === impl CallbacksConfig ===
+
+impl CallbacksConfig {
+    /// What callbacks of a phase may have of all there is: a quarter is kept for before-callbacks.
+    pub const fn share(all: usize, phase: Phase) -> usize {
+        match phase {
+            Phase::Before => all,
+            Phase::After => all - all / 4,
+        }
+    }
 }
 
 // === impl DeciderConfig ===

@@ -84,7 +84,9 @@ pub(crate) struct Follower {
     index_stall: Stall,
     /// For each kind of line that may repeat.
     damage: Throttle,
-    failures: Throttle,
+    read_failures: Throttle,
+    state_failures: Throttle,
+    trim_failures: Throttle,
     index_failures: Throttle,
 }
 
@@ -185,7 +187,9 @@ impl Follower {
             live_stall: Stall::default(),
             index_stall: Stall::default(),
             damage: Throttle::default(),
-            failures: Throttle::default(),
+            read_failures: Throttle::default(),
+            state_failures: Throttle::default(),
+            trim_failures: Throttle::default(),
             index_failures: Throttle::default(),
             parts,
         })
@@ -232,7 +236,7 @@ impl Follower {
                 Ok(has_more) => is_behind |= has_more,
                 Err(error) => {
                     progress.stall();
-                    tell(&self.failures, &error);
+                    tell(&self.read_failures, &error);
                 }
             }
         }
@@ -254,7 +258,7 @@ impl Follower {
             }
             Err(error) => {
                 self.live_stall.begin();
-                tell(&self.failures, &error);
+                tell(&self.read_failures, &error);
                 false
             }
         }

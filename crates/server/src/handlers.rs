@@ -8,7 +8,7 @@ mod tests;
 mod worker;
 
 use std::{
-    fmt,
+    fmt, io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -143,6 +143,13 @@ impl Handlers {
         }
     }
 
+    /// Reads how many threads are still blocked, which come to their end whenever they like.
+    pub(crate) fn read_gauges(&self) {
+        for lane in &self.lanes {
+            lane.count_abandoned(&mut lane.threads());
+        }
+    }
+
     /// The lane of the plug-in at `index`.
     pub(crate) fn lane(&self, index: usize) -> &Lane {
         self.lanes.get(index).expect("every plug-in has a lane")
@@ -217,13 +224,8 @@ impl Lane {
     /// The thread in use, started when there is none.
     fn worker<'a>(&self, threads: &'a mut Threads) -> Option<&'a Worker> {
         if threads.current.is_none() {
-            threads.abandoned.retain(|thread| !thread.is_finished());
-            self.abandoned
-                .set(i64::try_from(threads.abandoned.len()).unwrap_or(i64::MAX));
-            if threads.abandoned.len() >= ABANDONED_MAX {
-                return None;
-            }
-            match Worker::start(self.command, &self.config, self.time_limit) {
+            self.count_abandoned(threads);
+            match self.start(threads.abandoned.len()) {
                 Ok(worker) => threads.current = Some(worker),
                 Err(error) => {
                     if let Some(held_back) = self.throttle.pass(Instant::now()) {
@@ -234,6 +236,21 @@ impl Lane {
             }
         }
         threads.current.as_ref()
+    }
+
+    fn start(&self, abandoned: usize) -> io::Result<Worker> {
+        if abandoned >= ABANDONED_MAX {
+            return Err(io::Error::other(format!(
+                "it blocks {abandoned} threads already"
+            )));
+        }
+        Worker::start(self.command, &self.config, self.time_limit)
+    }
+
+    fn count_abandoned(&self, threads: &mut Threads) {
+        threads.abandoned.retain(|thread| !thread.is_finished());
+        let count = i64::try_from(threads.abandoned.len());
+        self.abandoned.set(count.unwrap_or(i64::MAX));
     }
 
     /// Gives the thread up if a handler has blocked it for longer than its time limit, or if it has died. The jobs on
@@ -252,7 +269,7 @@ impl Lane {
             Abandoned::Blocked(_) => {
                 error!(command, "a handler blocks its thread; a new one takes over");
                 threads.abandoned.push(thread);
-                self.abandoned.inc();
+                self.count_abandoned(&mut threads);
             }
             Abandoned::Died => error!(command, "a handler's thread has died; a new one takes over"),
         }

@@ -168,18 +168,28 @@ impl Ingest {
         };
         let deadline = first_byte + shared.deadline;
         let _place = shared.in_flight.enter(phase)?;
-        let (body, reserved) = shared
-            .in_flight
-            .read(phase, body, shared.body_max, deadline)
-            .await?;
+        let tally = Tally::new(&shared.metrics, app, installed, phase, first_byte);
+        let body_max = shared.body_max;
+        let reading = shared.in_flight.read(phase, body, body_max, deadline);
+        let (body, reserved) = match reading.await {
+            Ok(read) => read,
+            Err(_) if self.is_late(&tally) => {
+                tally.end(Outcome::Unanswered);
+                return std::future::pending().await;
+            }
+            Err(refusal) => {
+                tally.refuse();
+                return Err(refusal);
+            }
+        };
         let received = Received {
-            tally: Tally::new(&shared.metrics, app, installed, phase, first_byte),
-            installed,
             envelope,
             body,
+            installed,
             ruling,
             query,
             reserved,
+            tally,
         };
         match self.answer(received).await? {
             Ending::Ack(ack, event) => Ok(acked(ack, event)),

@@ -336,7 +336,7 @@ fn who_gets_too_little_time_is_not_blamed() {
     );
     connection.send(head.as_bytes()).unwrap();
     connection.send(first).unwrap();
-    // The body ends after most of the deadline of 1.5 s.
+    // The body ends after most of the deadline of 1.5 s: time itself is what is tested.
     let sent = Instant::now();
     eventually("most of the deadline is over", || {
         (sent.elapsed() > Duration::from_secs(1)).then_some(())
@@ -370,6 +370,13 @@ fn every_friend_wants_a_result() {
     assert_eq!(code(json!([item("bob"), item("carol")])), 0);
     assert_eq!(code(json!([item("bob")])), 38_000, "the policy refuses");
     assert_eq!(code(json!([])), 38_000);
+    for (outcome, count) in [("ok", 1), ("invalid", 2)] {
+        let labels = [("decider", "sink"), ("outcome", outcome)];
+        assert_eq!(
+            gateway.metric("gateway_decider_requests_total", &labels),
+            count
+        );
+    }
 }
 
 #[test]
@@ -410,7 +417,7 @@ fn too_many_questions_at_once_are_answered_for() {
 fn a_body_counts_as_memory_as_long_as_it_is_asked_about() {
     let sink = Sink::start(Manner::Silence).unwrap();
     let setup = setup(&sink, "", "")
-        .variable("GATEWAY_CALLBACKS__BODY_MAX", "4 KiB")
+        .variable("GATEWAY_CALLBACKS__BODY_MAX", "3 KiB")
         .variable("GATEWAY_CALLBACKS__BODIES_MAX", "4 KiB");
     let gateway = setup.start();
     let long = message(&"a".repeat(1_400));

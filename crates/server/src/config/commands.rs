@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::{AckRules, Descriptor, Phase};
+use gateway_core::{AckRules, Descriptor, Extra, Phase};
 use serde_json::{Map, Value};
 
 use super::{
@@ -123,12 +123,9 @@ impl Checking<'_> {
             }
         }
         if let Some(PolicyConfig::Ack(ack)) = &own.policy
-            && let Err(fault) = rules.check_object(completed(ack))
+            && let Err(message) = check_ack(rules, ack)
         {
-            wrong(
-                "policy",
-                format!("not an ack that Chat honours for this command: {fault}"),
-            );
+            wrong("policy", message);
             is_whole = false;
         }
         let merged = merge(own, general, rules);
@@ -140,6 +137,19 @@ impl Checking<'_> {
             is_whole = false;
         }
         is_whole.then(|| (command.to_owned(), merged))
+    }
+}
+
+/// Whether an ack can be given whatever the request.
+fn check_ack(rules: AckRules, ack: &Map<String, Value>) -> Result<(), String> {
+    if let Extra::Items(_) = rules.extra {
+        return Err("this command wants a result for each of a request's accounts; expected `allow` or `refuse`".to_owned());
+    }
+    match rules.check_object(completed(ack)) {
+        Ok(_) => Ok(()),
+        Err(fault) => Err(format!(
+            "not an ack that Chat honours for this command: {fault}"
+        )),
     }
 }
 

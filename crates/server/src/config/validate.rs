@@ -8,11 +8,12 @@ use std::{
     time::Duration,
 };
 
-use gateway_core::{App, Apps, AppsError, Descriptor, Token};
+use bytesize::ByteSize;
+use gateway_core::{App, Apps, AppsError, Descriptor, Phase, Token};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    AppConfig, Config, Problem, Problems,
+    AppConfig, CallbacksConfig, Config, Problem, Problems,
     commands::{CheckedCommands, check_commands},
     deciders::{CheckedDecider, check_deciders},
 };
@@ -127,10 +128,12 @@ fn check_callbacks(config: &Config, problems: &mut Vec<Problem>) {
             "expected another address than callbacks.listen",
         ));
     }
-    if callbacks.bodies_max < callbacks.body_max {
+    let bytes = |size: ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
+    if CallbacksConfig::share(bytes(callbacks.bodies_max), Phase::After) < bytes(callbacks.body_max)
+    {
         problems.push(Problem::new(
             "callbacks.bodies_max",
-            "expected at least callbacks.body_max",
+            "expected at least four thirds of callbacks.body_max: a quarter is kept for before-callbacks",
         ));
     }
 }

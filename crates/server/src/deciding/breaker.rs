@@ -12,7 +12,14 @@ use std::{
 pub(super) struct Breaker {
     failures_max: u32,
     pause: Duration,
-    state: Mutex<State>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: State,
+    /// How often it has closed. What was asked before says nothing about now.
+    era: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +34,10 @@ enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Attempt {
     /// As ever: whoever asks waits for the answer.
-    Ask,
+    Ask {
+        /// When it was put, as the breaker counts.
+        era: u64,
+    },
     /// To see whether there is an answer at all; nobody is to wait for it.
     Probe,
 }
@@ -39,15 +49,20 @@ impl Breaker {
         Self {
             failures_max,
             pause,
-            state: Mutex::new(State::Closed { failures: 0 }),
+            inner: Mutex::new(Inner {
+                state: State::Closed { failures: 0 },
+                era: 0,
+            }),
         }
     }
 
     /// How a question may be put now, if at all. After a probe it is none until that one's end is told; a question that
     /// is no fit one leaves the probe to the next.
     pub(super) fn leave(&self, now: Instant, may_probe: bool) -> Option<Attempt> {
-        match &mut *self.state() {
-            State::Closed { .. } => Some(Attempt::Ask),
+        let mut inner = self.inner();
+        let era = inner.era;
+        match &mut inner.state {
+            State::Closed { .. } => Some(Attempt::Ask { era }),
             State::Open { until, is_probed } if may_probe && now >= *until && !*is_probed => {
                 *is_probed = true;
                 Some(Attempt::Probe)
@@ -56,71 +71,90 @@ impl Breaker {
         }
     }
 
-    /// It answers; tells whether that closed the breaker, as only a probe does: what was asked before it opened says
-    /// nothing about now.
+    /// It answers; tells whether that closed the breaker, as only a probe does.
     pub(super) fn succeeded(&self, attempt: Attempt) -> bool {
-        let mut state = self.state();
-        match (*state, attempt) {
-            (State::Open { .. }, Attempt::Ask) => false,
-            (State::Open { .. }, Attempt::Probe) => {
-                *state = State::Closed { failures: 0 };
-                true
-            }
-            (State::Closed { .. }, _) => {
-                *state = State::Closed { failures: 0 };
+        let mut inner = self.inner();
+        let Inner {
+            state,
+            era: now_era,
+        } = &mut *inner;
+        match (&mut *state, attempt) {
+            (State::Closed { failures }, Attempt::Ask { era }) if era == *now_era => {
+                *failures = 0;
                 false
             }
+            (State::Open { .. }, Attempt::Probe) => {
+                *state = State::Closed { failures: 0 };
+                *now_era += 1;
+                true
+            }
+            _ => false,
         }
     }
 
     /// It does not answer; tells whether that opened the breaker.
     pub(super) fn failed(&self, attempt: Attempt, now: Instant) -> bool {
-        let mut state = self.state();
         let open = State::Open {
             until: now + self.pause,
             is_probed: false,
         };
-        match (*state, attempt) {
-            (State::Closed { failures }, _) if failures + 1 < self.failures_max => {
-                *state = State::Closed {
-                    failures: failures + 1,
-                };
-                false
+        let mut inner = self.inner();
+        let Inner {
+            state,
+            era: now_era,
+        } = &mut *inner;
+        match (&mut *state, attempt) {
+            (State::Closed { failures }, Attempt::Ask { era }) if era == *now_era => {
+                *failures += 1;
+                let opens = *failures >= self.failures_max;
+                if opens {
+                    *state = open;
+                }
+                opens
             }
-            (State::Closed { .. }, _) => {
-                *state = open;
-                true
-            }
-            (State::Open { .. }, Attempt::Ask) => false,
             (State::Open { .. }, Attempt::Probe) => {
                 *state = open;
                 false
             }
+            _ => false,
         }
     }
 
     pub(super) fn is_open(&self) -> bool {
-        matches!(*self.state(), State::Open { .. })
+        matches!(self.inner().state, State::Open { .. })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
         // Nothing in here panics half-way through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Attempt ===
+
+impl Attempt {
+    pub(super) const fn is_probe(self) -> bool {
+        matches!(self, Self::Probe)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Attempt::Ask, Attempt::Probe, *};
+    use super::{Attempt::Probe, *};
+
+    /// What is asked before it has ever opened.
+    const FIRST: Attempt = Attempt::Ask { era: 0 };
+    /// What is asked after it has closed once.
+    const SECOND: Attempt = Attempt::Ask { era: 1 };
 
     const PAUSE: Duration = Duration::from_secs(1);
 
     fn opened(now: Instant) -> Breaker {
         let breaker = Breaker::new(3, PAUSE);
-        assert!(!breaker.failed(Ask, now));
-        assert!(!breaker.failed(Ask, now));
-        assert_eq!(breaker.leave(now, true), Some(Ask));
-        assert!(breaker.failed(Ask, now));
+        assert!(!breaker.failed(FIRST, now));
+        assert!(!breaker.failed(FIRST, now));
+        assert_eq!(breaker.leave(now, true), Some(FIRST));
+        assert!(breaker.failed(FIRST, now));
         breaker
     }
 
@@ -129,8 +163,8 @@ mod tests {
         let now = Instant::now();
         let breaker = Breaker::new(2, PAUSE);
         for _ in 0..10 {
-            assert!(!breaker.failed(Ask, now));
-            assert!(!breaker.succeeded(Ask));
+            assert!(!breaker.failed(FIRST, now));
+            assert!(!breaker.succeeded(FIRST));
         }
         assert!(!breaker.is_open());
         assert!(opened(now).is_open());
@@ -158,8 +192,8 @@ mod tests {
         let last = later + PAUSE;
         assert_eq!(breaker.leave(last, true), Some(Probe));
         assert!(breaker.succeeded(Probe));
-        assert_eq!(breaker.leave(last, true), Some(Ask));
-        assert!(!breaker.failed(Ask, last), "it counts from 0 again");
+        assert_eq!(breaker.leave(last, true), Some(SECOND));
+        assert!(!breaker.failed(SECOND, last), "it counts from 0 again");
     }
 
     #[test]
@@ -167,11 +201,27 @@ mod tests {
         let now = Instant::now();
         let breaker = opened(now);
         let later = now + PAUSE;
-        assert!(!breaker.succeeded(Ask));
+        assert!(!breaker.succeeded(FIRST));
         assert!(breaker.is_open());
-        assert!(!breaker.failed(Ask, later));
+        assert!(!breaker.failed(FIRST, later));
         assert_eq!(breaker.leave(later, true), Some(Probe), "the pause is over");
-        assert!(!breaker.failed(Ask, later));
+        assert!(!breaker.failed(FIRST, later));
         assert_eq!(breaker.leave(later, true), None, "the probe is still out");
+    }
+
+    #[test]
+    fn what_was_asked_before_it_opened_does_not_open_it_again() {
+        let now = Instant::now();
+        let breaker = opened(now);
+        assert_eq!(breaker.leave(now + PAUSE, true), Some(Probe));
+        assert!(breaker.succeeded(Probe));
+        for _ in 0..3 {
+            assert!(!breaker.failed(FIRST, now + PAUSE));
+        }
+        assert!(!breaker.is_open());
+        for opens in [false, false, true] {
+            assert!(!breaker.succeeded(FIRST), "an old answer ends no row");
+            assert_eq!(breaker.failed(SECOND, now + PAUSE), opens);
+        }
     }
 }

@@ -29,7 +29,8 @@ pub(crate) struct Decider {
     breaker: Breaker,
     places: Arc<Semaphore>,
     metrics: DeciderMetrics,
-    turns: Throttle,
+    opened: Throttle,
+    closed: Throttle,
 }
 
 /// What a decider is asked.
@@ -41,6 +42,8 @@ pub(crate) struct Question {
     pub body: Bytes,
     /// What the body takes of the memory for bodies; given back when the last one who asks is done.
     pub reserved: Reserved,
+    /// Where the command wants a result for each account: an ack that has them all.
+    pub whole: Option<CheckedAck>,
     /// Whether it is a simulated one.
     pub simulated: bool,
 }
@@ -103,7 +106,8 @@ impl Decider {
             places: Arc::new(Semaphore::new(checked.config.concurrency)),
             checked: checked.clone(),
             metrics,
-            turns: Throttle::default(),
+            opened: Throttle::default(),
+            closed: Throttle::default(),
         })
     }
 
@@ -155,13 +159,15 @@ impl Decider {
         budget: Budget,
     ) -> Result<CheckedAck, NoAnswer> {
         let answered = match self.breaker.leave(Instant::now(), budget.is_fair) {
-            Some(Attempt::Ask) => self.attempt(Attempt::Ask, question, rules, budget).await,
+            Some(attempt) if !attempt.is_probe() => {
+                self.attempt(attempt, question, rules, budget).await
+            }
             None => Err(NoAnswer::new(PolicyReason::Breaker)),
-            Some(Attempt::Probe) => {
+            Some(probe) => {
                 let (decider, question) = (Arc::clone(self), Arc::clone(question));
                 // It ends within the budget, there is one at a time, and at a stop nobody misses it.
                 tokio::spawn(async move {
-                    let probing = decider.attempt(Attempt::Probe, &question, rules, budget);
+                    let probing = decider.attempt(probe, &question, rules, budget);
                     let probed = probing.await;
                     decider.metrics.count(&probed);
                 });
@@ -213,28 +219,40 @@ impl Decider {
     ) -> Result<CheckedAck, NoAnswer> {
         // On the heap, so that what is handed to the thread is small.
         let sending = Box::pin(self.client.send(|| self.request(question, budget)));
-        Ok(rules.check(&sending.await?)?)
+        let checked = rules.check(&sending.await?)?;
+        if let Some(whole) = &question.whole {
+            checked.covers(whole)?;
+        }
+        Ok(checked)
     }
 
     /// Feeds the breaker.
     fn learn(&self, attempt: Attempt, no_answer: Option<&NoAnswer>) {
         let now = Instant::now();
-        let (turned, message) = match no_answer {
+        let decider = &self.name;
+        match no_answer {
             // It was not asked at all: that says nothing, and a probe is to be made again.
-            Some(NoAnswer {
-                reason: PolicyReason::Busy,
-                ..
-            }) if attempt == Attempt::Ask => return,
-            Some(no_answer) if no_answer.is_down || no_answer.reason == PolicyReason::Busy => (
-                self.breaker.failed(attempt, now),
-                "the decider has failed too often in a row; the policy answers",
-            ),
-            _ => (self.breaker.succeeded(attempt), "the decider answers again"),
-        };
-        if turned && let Some(held_back) = self.turns.pass(now) {
-            let reason = no_answer.map(|no_answer| no_answer.reason.as_str());
-            let decider = &self.name;
-            warn!(decider, reason, held_back, "{message}");
+            Some(no_answer) if no_answer.reason == PolicyReason::Busy && !attempt.is_probe() => {}
+            Some(no_answer) if no_answer.is_down || no_answer.reason == PolicyReason::Busy => {
+                if self.breaker.failed(attempt, now)
+                    && let Some(held_back) = self.opened.pass(now)
+                {
+                    let reason = no_answer.reason.as_str();
+                    warn!(
+                        decider,
+                        reason,
+                        held_back,
+                        "the decider has failed too often in a row; the policy answers"
+                    );
+                }
+            }
+            _ => {
+                if self.breaker.succeeded(attempt)
+                    && let Some(held_back) = self.closed.pass(now)
+                {
+                    warn!(decider, held_back, "the decider answers again");
+                }
+            }
         }
     }
 

@@ -9,6 +9,9 @@ use tokio_util::{
     task::AbortOnDropHandle,
 };
 
+/// How many names may be looked up at a time, which takes a thread each for as long as the resolver likes.
+const LOOK_UPS_MAX: usize = 4;
+
 /// A running thread; dropped, it ends as soon as it is not busy. Nobody waits for that: a hostile decider can hold it up.
 #[derive(Debug)]
 pub(super) struct DeciderThread {
@@ -24,7 +27,10 @@ impl DeciderThread {
         name: &str,
         upkeep: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(LOOK_UPS_MAX)
+            .build()?;
         let handle = runtime.handle().clone();
         let stop = CancellationToken::new();
         let stopped = stop.clone();

@@ -27,7 +27,7 @@ impl Follower {
             Ok(rows) => rows,
             Err(error) => {
                 self.index_stall.begin();
-                tell(&self.failures, &error);
+                tell(&self.read_failures, &error);
                 return false;
             }
         };

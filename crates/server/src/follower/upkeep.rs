@@ -38,17 +38,17 @@ impl Follower {
             progress.look_after(&self.parts.handlers);
         }
         if let Err(error) = self.retry() {
-            tell(&self.failures, &error);
+            tell(&self.state_failures, &error);
         }
         if self.saved.elapsed() >= SAVE_EVERY
             && let Err(error) = self.save()
         {
-            tell(&self.failures, &error);
+            tell(&self.state_failures, &error);
         }
         if self.trimmed.elapsed() >= TRIM_EVERY
             && let Err(error) = self.trim()
         {
-            tell(&self.failures, &error);
+            tell(&self.trim_failures, &error);
         }
     }
 
@@ -73,7 +73,7 @@ impl Follower {
                 }
                 Err(error) => {
                     progress.stall();
-                    tell(&self.failures, &error);
+                    tell(&self.read_failures, &error);
                 }
             }
         }

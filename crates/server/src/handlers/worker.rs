@@ -44,7 +44,8 @@ struct Turn {
     is_over: AtomicBool,
 }
 
-/// Submissions that may wait; their senders bound the jobs in them.
+/// The follower's submissions that may wait beside those of callers, each of whom has a permit; the follower bounds the
+/// jobs in them.
 const SUBMISSIONS_MAX: usize = 1024;
 
 // === impl Worker ===
@@ -58,7 +59,8 @@ impl Worker {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let (sender, receiver) = mpsc::channel(SUBMISSIONS_MAX);
+        let callers = config.concurrency + config.queue;
+        let (sender, receiver) = mpsc::channel(callers + SUBMISSIONS_MAX);
         let turn = Arc::new(Turn::default());
         let serve = serve(receiver, config.concurrency, time_limit, Arc::clone(&turn));
         let thread = thread::Builder::new()
@@ -66,7 +68,7 @@ impl Worker {
             .spawn(move || runtime.block_on(serve))?;
         Ok(Self {
             jobs: sender,
-            callers: Arc::new(Semaphore::new(config.concurrency + config.queue)),
+            callers: Arc::new(Semaphore::new(callers)),
             turn,
             thread,
         })
@@ -127,8 +129,8 @@ impl Turn {
     }
 }
 
-/// Runs jobs until the sender is gone or the thread is given up. What waits is bounded: by the permits of those who ask, and by what the follower
-/// may have in flight.
+/// Runs jobs until the sender is gone or the thread is given up. What waits is bounded: by the permits of those who
+/// ask, and by what the follower may have in flight.
 async fn serve(
     mut jobs: mpsc::Receiver<Vec<Job>>,
     concurrency: usize,

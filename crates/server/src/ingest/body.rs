@@ -13,6 +13,8 @@ use futures_util::{FutureExt, StreamExt, pin_mut};
 use gateway_core::{Phase, Refusal};
 use poem::{Body, Request, http::header};
 
+use crate::config::CallbacksConfig;
+
 /// The callbacks that are being answered and the bytes of their bodies, with a cap on each: beyond it callbacks are
 /// refused at once. A quarter of either is kept for before-callbacks, so that no crowd of others, waiting for a slow
 /// disk, takes their place.
@@ -64,7 +66,7 @@ impl InFlight {
     pub(super) fn enter(self: &Arc<Self>, phase: Phase) -> Result<Place, Refusal> {
         let place = Place(Arc::clone(self));
         let before = self.callbacks.fetch_add(1, Ordering::Relaxed);
-        if before >= share(self.callbacks_max, phase) {
+        if before >= CallbacksConfig::share(self.callbacks_max, phase) {
             return Err(Refusal::Overload);
         }
         Ok(place)
@@ -104,14 +106,6 @@ impl InFlight {
             }
         };
         Ok((bytes, reserved))
-    }
-}
-
-/// What callbacks of a phase may have of all there is.
-fn share(all: usize, phase: Phase) -> usize {
-    match phase {
-        Phase::Before => all,
-        Phase::After => all - all / 4,
     }
 }
 
@@ -181,7 +175,7 @@ impl Reserved {
         }
         self.bytes += more;
         let before = self.in_flight.bytes.fetch_add(more, Ordering::Relaxed);
-        if before + more > share(self.in_flight.bytes_max, self.phase) {
+        if before + more > CallbacksConfig::share(self.in_flight.bytes_max, self.phase) {
             return Err(Refusal::Overload);
         }
         Ok(())

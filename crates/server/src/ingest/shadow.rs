@@ -7,7 +7,6 @@ use std::{
 };
 
 use gateway_core::{Agreement, CheckedAck, SentAck, Shadow};
-use serde_json::{Map, Value};
 use tokio::task::JoinHandle;
 
 use super::verdict::{Unrecorded, micros};
@@ -24,7 +23,11 @@ impl AskedShadow {
     /// first to go without.
     pub(super) fn ask(ruling: &Ruling, question: &Arc<Question>, budget: Budget) -> Option<Self> {
         let decider = ruling.shadow.as_ref()?;
-        if !decider.wants(question.simulated) || question.reserved.is_scarce() {
+        if !decider.wants(question.simulated) {
+            return None;
+        }
+        if question.reserved.is_scarce() {
+            decider.metrics().skipped.inc();
             return None;
         }
         let (asking, question, rules) = (Arc::clone(decider), Arc::clone(question), ruling.rules);
@@ -73,12 +76,7 @@ fn compare(given: Option<&CheckedAck>, answered: &Result<CheckedAck, NoAnswer>) 
     match (given, answered) {
         (_, Err(_)) => Agreement::Failed,
         (None, Ok(_)) => Agreement::Unmatched,
-        (Some(given), Ok(answered)) if does(given) == does(answered) => Agreement::Agreed,
+        (Some(given), Ok(answered)) if given.does_as(answered) => Agreement::Agreed,
         (Some(_), Ok(_)) => Agreement::Disagreed,
     }
-}
-
-/// What an ack does: all of it but its text.
-fn does(checked: &CheckedAck) -> (i64, &Map<String, Value>) {
-    (checked.code, &checked.own)
 }

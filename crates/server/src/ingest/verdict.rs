@@ -7,8 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use gateway_core::{
-    AckFault, CheckedAck, DecidedBy, Effect, Envelope, Extra, Installed, PolicyReason, SentAck,
-    Verdict,
+    CheckedAck, DecidedBy, Effect, Envelope, Extra, Installed, PolicyReason, SentAck, Verdict,
 };
 use gateway_journal::Appender;
 
@@ -60,6 +59,10 @@ impl Ingest {
             question: Arc::new(Question {
                 query: query.unwrap_or_default(),
                 body: body.clone(),
+                whole: ruling
+                    .asks_deciders()
+                    .then(|| whole(ruling, installed, &body))
+                    .flatten(),
                 reserved,
                 simulated: envelope.simulated,
             }),
@@ -106,10 +109,7 @@ impl Ingest {
         match (&case.who, case.installed) {
             (Who::Decider(decider), _) => {
                 let rules = case.ruling.rules;
-                let asking = decider.ask(&case.question, rules, case.budget);
-                let checked = asking.await?;
-                case.check_accounts(&checked)?;
-                Ok(checked)
+                decider.ask(&case.question, rules, case.budget).await
             }
             (Who::PlugIn, Some(installed)) => self.ask(installed, case).await,
             _ => Err(NoAnswer::new(PolicyReason::Nobody)),
@@ -148,11 +148,21 @@ fn chosen(ruling: &Ruling, installed: Option<&Installed>, is_simulated: bool) ->
     }
 }
 
+/// Where a command wants a result for each account, an ack that has them all: one without would let the others pass in
+/// silence.
+fn whole(ruling: &Ruling, installed: Option<&Installed>, body: &[u8]) -> Option<CheckedAck> {
+    let Extra::Items(_) = ruling.rules.extra else {
+        return None;
+    };
+    let work = installed?.work(body)?;
+    ruling.rules.check(&work.allow()).ok()
+}
+
 /// What a before-callback counts as.
 fn outcome(decided: &Result<CheckedAck, NoAnswer>) -> Outcome {
     match decided {
         Err(_) => Outcome::Policy,
-        Ok(checked) => match checked.effect {
+        Ok(checked) => match checked.effect() {
             Effect::Allowed => Outcome::Ok,
             Effect::Refused => Outcome::Refused,
             Effect::Dropped => Outcome::Dropped,
@@ -168,17 +178,6 @@ pub(super) fn micros(duration: Duration) -> u64 {
 // === impl Case ===
 
 impl Case<'_> {
-    /// Where a command wants a result for each account, an answer without one of them would let it pass in silence.
-    fn check_accounts(&self, checked: &CheckedAck) -> Result<(), AckFault> {
-        let Extra::Items(_) = self.ruling.rules.extra else {
-            return Ok(());
-        };
-        match self.installed.and_then(|one| one.work(&self.question.body)) {
-            Some(work) => checked.check_accounts(&work.allow()),
-            None => Ok(()),
-        }
-    }
-
     /// The ack as bytes on the wire, and the verdict as far as it is known.
     fn answer(&self, outcome: &Result<CheckedAck, NoAnswer>) -> (Bytes, Verdict) {
         let (ack, verdict) = match outcome {

@@ -15,6 +15,8 @@ pub(crate) struct DeciderMetrics {
     failures: Vec<Option<IntCounter>>,
     /// At the places of [`Agreement::ALL`].
     agreements: Vec<IntCounter>,
+    /// Questions that a shadow was spared, since memory for bodies was scarce.
+    pub skipped: IntCounter,
     /// From the question to the answer, or to its end.
     pub duration: Histogram,
     /// 1 while it is left alone because it has failed too often.
@@ -35,6 +37,9 @@ pub(super) struct DecidersMetrics {
     open: IntGaugeVec,
     shadows: IntCounterVec,
 }
+
+/// In the place of an agreement: there was no question.
+const SKIPPED: &str = "skipped";
 
 /// The ways in which a decider can fail.
 const FAILURES: [PolicyReason; 10] = [
@@ -144,7 +149,7 @@ impl DecidersMetrics {
             ),
             shadows: registration.counters(
                 "gateway_shadow_total",
-                "Questions to a shadow decider, by how its answer compares with the one given.",
+                "Questions to a shadow decider, by how its answer compares with the one given; `skipped` were never put, since memory for bodies was scarce.",
                 &["decider", "agreement"],
             ),
         }
@@ -157,9 +162,9 @@ impl DecidersMetrics {
         for outcome in outcomes.chain(["ok"]) {
             self.requests.remove_label_values(&[name, outcome]).ok();
         }
-        for agreement in Agreement::ALL {
-            let labels = [name, agreement.as_str()];
-            self.shadows.remove_label_values(&labels).ok();
+        let agreements = Agreement::ALL.iter().map(|agreement| agreement.as_str());
+        for agreement in agreements.chain([SKIPPED]) {
+            self.shadows.remove_label_values(&[name, agreement]).ok();
         }
         self.durations.remove_label_values(&[name]).ok();
         self.open.remove_label_values(&[name]).ok();
@@ -170,13 +175,14 @@ impl DecidersMetrics {
         let failures = PolicyReason::ALL
             .iter()
             .map(|reason| FAILURES.contains(reason).then(|| request(reason.as_str())));
-        let agreements = Agreement::ALL
-            .iter()
-            .map(|agreement| self.shadows.with_label_values(&[name, agreement.as_str()]));
+        let shadow = |agreement: &str| self.shadows.with_label_values(&[name, agreement]);
+        let agreements = Agreement::ALL.iter();
+        let agreements = agreements.map(|agreement| shadow(agreement.as_str()));
         DeciderMetrics {
             ok: request("ok"),
             failures: failures.collect(),
             agreements: agreements.collect(),
+            skipped: shadow(SKIPPED),
             duration: self.durations.with_label_values(&[name]),
             open: self.open.with_label_values(&[name]),
         }

@@ -27,6 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Service {
     journal: Arc<Journal>,
+    handlers: Arc<Handlers>,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
     follower: follower::Running,
@@ -109,11 +110,12 @@ impl Service {
             index,
             state,
             dispatcher,
-            handlers,
+            handlers: Arc::clone(&handlers),
             metrics: Arc::clone(&metrics),
         })?;
         let mut service = Self {
             journal,
+            handlers,
             metrics,
             readiness,
             follower,
@@ -194,6 +196,7 @@ impl Service {
             let is_open = decider.is_open();
             decider.metrics().open.set(i64::from(is_open));
         }
+        self.handlers.read_gauges();
     }
 
     /// Something that has ended though nobody stopped it: the process is of no use without it.

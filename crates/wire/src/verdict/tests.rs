@@ -18,7 +18,7 @@ fn check<A: Answer<Request>>(answer: A, effect: Effect, expected: Value) {
     let ack = serde_json::to_value(answer.into_ack()).unwrap();
     assert_eq!(ack, expected);
     let checked = A::RULES.check(ack.to_string().as_bytes()).unwrap();
-    assert_eq!(checked.effect, effect);
+    assert_eq!(checked.effect(), effect);
     assert_eq!(serde_json::to_value(checked).unwrap(), expected);
 }
 
