@@ -17,6 +17,7 @@ mod handled;
 mod query;
 mod refusal;
 mod rules;
+mod verdict;
 
 pub use answer::{Ack, ActionStatus, Answer, Noted, Phase};
 pub use authentication::{App, Apps, AppsError, Genuine, Peer, Token, TokenError, sign};
@@ -25,11 +26,10 @@ pub use callbacks::{Callbacks, List, Visitor};
 pub use causes::Causes;
 pub use decode::{Decoded, Drift, command_drift, decode};
 pub use dispatcher::{Descriptor, Dispatcher, DuplicateCommand, Installed, Prepared, Work};
-pub use envelope::{
-    Agreement, DecidedBy, Envelope, PolicyKind, PolicyReason, Proof, SentAck, Shadow, Verdict,
-};
+pub use envelope::{Envelope, Proof};
 pub use event_id::EventId;
 pub use handled::{Handled, Handler};
 pub use query::Query;
 pub use refusal::Refusal;
 pub use rules::{AckFault, AckRules, CheckedAck, Codes, Effect, Extra};
+pub use verdict::{Agreement, DecidedBy, PolicyKind, PolicyReason, RecordedAck, Shadow, Verdict};

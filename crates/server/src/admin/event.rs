@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gateway_core::{
-    Agreement, Dispatcher, EventId, EventTime, Item, Prepared, SentAck, Shadow, Verdict,
+    Agreement, Dispatcher, EventId, EventTime, Item, Prepared, RecordedAck, Shadow, Verdict,
 };
 use gateway_journal::{Outcome, Reason, Status, StoredEvent};
 use poem_openapi::{Enum, Object, types::Any};
@@ -286,7 +286,7 @@ impl From<Shadow> for EventShadow {
         Self {
             decider: shadow.decider,
             agreement: shadow.agreement.into(),
-            ack: shadow.ack.as_ref().map(SentAck::to_value),
+            ack: shadow.ack.as_ref().map(RecordedAck::to_value),
             reason: shadow.reason.map(|reason| reason.as_str().to_owned()),
             detail: shadow.detail,
             asked_us: shadow.asked_us,

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway_core::{Agreement, CheckedAck, SentAck, Shadow};
+use gateway_core::{Agreement, CheckedAck, RecordedAck, Shadow};
 use tokio::task::JoinHandle;
 
 use super::verdict::{Unrecorded, micros};
@@ -55,7 +55,7 @@ impl AskedShadow {
             let agreement = compare(given.as_ref(), &answered);
             decider.metrics().compared(agreement);
             let (ack, no_answer) = match answered {
-                Ok(checked) => (Some(SentAck::from(&checked)), None),
+                Ok(checked) => (Some(RecordedAck::from(&checked)), None),
                 Err(no_answer) => (None, Some(no_answer)),
             };
             if let Some(verdict) = unrecorded.verdict() {

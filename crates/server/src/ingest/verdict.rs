@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use gateway_core::{
-    CheckedAck, DecidedBy, Effect, Envelope, Extra, Installed, PolicyReason, SentAck, Verdict,
+    CheckedAck, DecidedBy, Effect, Envelope, Extra, Installed, PolicyReason, RecordedAck, Verdict,
 };
 use gateway_journal::Appender;
 
@@ -182,7 +182,7 @@ impl Case<'_> {
     fn answer(&self, outcome: &Result<CheckedAck, NoAnswer>) -> (Bytes, Verdict) {
         let (ack, verdict) = match outcome {
             Ok(checked) => {
-                let sent = SentAck::from(checked);
+                let sent = RecordedAck::from(checked);
                 let by = match self.who {
                     Who::Decider(_) => DecidedBy::Decider,
                     Who::PlugIn | Who::Nobody => DecidedBy::PlugIn,
@@ -203,7 +203,7 @@ impl Case<'_> {
         let policy = &self.ruling.policy;
         let body = &self.question.body;
         let ack = policy.answer(|| self.installed.and_then(|installed| installed.work(body)));
-        let sent = SentAck::try_from(&*ack).expect("the ack of a policy is JSON");
+        let sent = RecordedAck::try_from(&*ack).expect("the ack of a policy is JSON");
         let verdict = Verdict {
             policy: Some(policy.kind),
             reason: Some(no_answer.reason),
