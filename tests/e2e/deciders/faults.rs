@@ -1,7 +1,7 @@
 //! Every policy against every fault, and the circuit breaker.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     time::{Duration, Instant},
 };
 
@@ -9,7 +9,7 @@ use gateway_test_support::{ChatApp, Manner, Sink};
 use serde_json::{Value, json};
 
 use super::{C2C, FRIENDS, ack, answering, json_of, message, recorded, setup};
-use crate::harness::{Gateway, Setup, eventually};
+use crate::harness::{Gateway, SHOP, SHOP_TOKEN, Setup, eventually};
 
 /// A short deadline, since many callbacks wait for it here.
 const DEADLINE: Duration = Duration::from_millis(400);
@@ -319,6 +319,40 @@ fn a_flood_from_one_decider_holds_up_nobody_else() {
     let event = recorded(&gateway, &format!("command={FRIENDS}"));
     let elapsed = event.verdict.unwrap()["elapsed_us"].as_u64().unwrap();
     assert!(elapsed < 1_600_000, "{elapsed}");
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_is_no_verdict() {
+    let chatty = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = chatty.local_addr().unwrap();
+    // Refuses, and lets the next one pass before it is asked about.
+    let answer = |code: i64| {
+        let body = ack(code, json!({})).to_string();
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let both = answer(1) + &answer(0);
+    std::thread::spawn(move || {
+        for mut stream in chatty.incoming().map_while(Result::ok) {
+            let mut question = [0; 4096];
+            while stream.read(&mut question).is_ok_and(|length| length > 0) {
+                stream.write_all(both.as_bytes()).ok();
+            }
+        }
+    });
+    let setup = Setup::new();
+    setup.configure(&format!(
+        "[apps.shop]\nsdk_app_id = {SHOP}\ntoken = \"{SHOP_TOKEN}\"\n\
+         [deciders.chatty]\nurl = \"http://{address}/\"\n\
+         [commands.\"{C2C}\"]\ndecider = \"chatty\"\n"
+    ));
+    let gateway = setup.start();
+    for name in ["first", "second", "third"] {
+        let answered = json_of(&gateway.call(C2C, message(name)));
+        assert_eq!(answered, ack(1, json!({})), "{name}");
+    }
 }
 
 #[test]
