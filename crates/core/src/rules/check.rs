@@ -229,6 +229,10 @@ fn take_accounts(
         .unwrap_or_else(|| Value::Array(Vec::new()));
     let accounts: Vec<String> =
         serde_json::from_value(accounts).map_err(|_| not(name, "a list of accounts"))?;
+    // One of the vendor's pages has two names for its list; under the wrong one everybody would pass in silence.
+    if given.keys().any(|field| field.starts_with("Refused")) {
+        return Err(not(name, "the only list of refused accounts"));
+    }
     let effect = if accounts.is_empty() {
         Effect::Allowed
     } else {
@@ -479,6 +483,12 @@ mod tests {
         });
         check(rules, ack(0, denied(json!("bob"))), fault);
         check(rules, ack(0, denied(json!([7]))), fault);
+        let misnamed = Err(AckFault::Field {
+            field: "RefusedMembers_Account",
+            expected: "the only list of refused accounts",
+        });
+        let other = json!({ "RefusedSubscribers_Account": ["bob"] });
+        check(rules, ack(0, other), misnamed);
     }
 
     #[test]
