@@ -140,20 +140,19 @@ fn origin(metadata: &Metadata, key: &str) -> String {
 }
 
 fn message(kind: &Kind, key: &str) -> String {
-    if key.rsplit('.').next() == Some(SECRET) {
-        return "expected a string in quotes".to_owned();
-    }
     match kind {
+        Kind::UnknownField(_, expected) => {
+            format!("unknown key; expected one of {}", expected.join(", "))
+        }
+        Kind::MissingField(_) => "missing".to_owned(),
+        // What other kinds say of a secret could show it.
+        _ if key.rsplit('.').next() == Some(SECRET) => "expected a string in quotes".to_owned(),
         Kind::InvalidType(_, expected)
         | Kind::InvalidValue(_, expected)
         | Kind::InvalidLength(_, expected) => {
             format!("expected {}", plain(expected))
         }
         Kind::UnknownVariant(_, expected) => format!("expected one of {}", expected.join(", ")),
-        Kind::UnknownField(_, expected) => {
-            format!("unknown key; expected one of {}", expected.join(", "))
-        }
-        Kind::MissingField(_) => "missing".to_owned(),
         Kind::Message(text) if plain(text) != text => format!("expected {}", plain(text)),
         other => other.to_string(),
     }
@@ -347,6 +346,16 @@ mod tests {
     }
 
     #[test]
+    fn a_token_where_none_belongs_is_an_unknown_key() {
+        let text = "[deciders.x]\nurl = \"http://x\"\ntoken = \"99887766\"";
+        let problems = check(text, &[]).unwrap_err().join("\n");
+        assert!(
+            problems.starts_with("deciders.x.token (FILE): unknown key; expected one of url, "),
+            "{problems}"
+        );
+    }
+
+    #[test]
     fn no_error_shows_a_secret() {
         for text in [
             "[apps.shop]\nsdk_app_id = 1\ntoken = 99887766",
@@ -355,6 +364,7 @@ mod tests {
             "[apps.shop]\nsdk_app_id = \"99887766\"",
             "[apps.shop]\nsdk_app_id = 1\ntoken = [\"99887766\"]",
             "log = \"99887766\"",
+            "[deciders.x]\nurl = \"http://x\"\ntoken = \"99887766\"",
         ] {
             let problems = check(text, &[]).unwrap_err().join("\n");
             assert!(!problems.contains("99887766"), "{problems}");
