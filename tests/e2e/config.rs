@@ -48,22 +48,48 @@ fn rules_between_keys_are_named_at_once() {
         "[callbacks]\ndeadline = \"9s\"\npath = \"no slash\"\n\
          [apps.shop]\nsdk_app_id = {SHOP}\n\
          [apps.game]\nsdk_app_id = {SHOP}\ntoken_files = [\"not-there\"]\n\
-         [apps.open]\nsdk_app_id = 3\nunsigned = true\ntoken = \"secret-of-open\"\n"
+         [apps.open]\nsdk_app_id = 3\nunsigned = true\ntoken = \"secret-of-open\"\n\
+         [deciders.\"far.away\"]\nurl = \"http://127.0.0.1:9\"\n\
+         [commands.\"C2C.CallbackBeforeSendMsg\"]\ndecider = \"nobody\"\n"
     ));
     let output = setup.run(&["serve"]);
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr);
-    for key in [
-        "callbacks.deadline",
-        "callbacks.path",
-        "apps.shop.token",
-        "apps.game",
-        "not-there",
-        "apps.open.unsigned",
+    let file = setup.path("gateway.toml");
+    for (key, origin) in [
+        ("callbacks.deadline", "FILE"),
+        ("callbacks.path", "FILE"),
+        ("apps.shop.token", "GATEWAY_APPS__SHOP__TOKEN"),
+        ("apps.shop.sdk_app_id", "FILE"),
+        ("apps.game.token_files", "FILE"),
+        ("apps.open.unsigned", "FILE"),
+        ("deciders.far.away", "FILE"),
+        ("commands.\"C2C.CallbackBeforeSendMsg\".decider", "FILE"),
     ] {
-        assert!(said.contains(key), "{key} is missing in\n{said}");
+        let expected = format!("{key} ({origin}): ").replace("FILE", &file.display().to_string());
+        assert!(said.contains(&expected), "{expected} is missing in\n{said}");
     }
+    assert!(said.contains("not-there"), "{said}");
     assert!(!said.contains("secret-"), "{said}");
+}
+
+#[test]
+fn an_admin_token_that_nobody_can_send_is_a_problem() {
+    for content in [
+        " a-token-of-some-length",
+        "a-token-of-some-length ",
+        "a-token-of-some\nlength",
+        "a-töken-of-some-length",
+    ] {
+        let setup = Setup::new();
+        std::fs::write(setup.path("admin.token"), content).unwrap();
+        setup.configure("[admin]\ntoken_file = \"admin.token\"\n");
+        let output = setup.run(&["config", "check"]);
+        assert_eq!(output.status.code(), Some(2), "{content:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("admin.token_file ("), "{said}");
+        assert!(!said.contains("of-some"), "{said}");
+    }
 }
 
 #[test]

@@ -6,8 +6,10 @@
 mod commands;
 mod deciders;
 mod layers;
+mod origins;
 mod policy;
 mod problem;
+mod secret;
 mod validate;
 
 use std::{
@@ -27,8 +29,10 @@ use serde::{Deserialize, Serialize, Serializer};
 pub use commands::{CheckedCommand, CheckedCommands};
 pub use deciders::CheckedDecider;
 pub use layers::load;
+pub use origins::Origins;
 pub use policy::PolicyConfig;
 pub use problem::{Problem, Problems};
+pub use secret::{SecretError, read_secret};
 pub use validate::{Checked, check};
 
 /// Everything that can be set.
@@ -56,6 +60,9 @@ pub struct Config {
     /// Who decides about a command, by its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub commands: BTreeMap<String, CommandConfig>,
+    /// Where the keys were set.
+    #[serde(skip)]
+    pub origins: Origins,
 }
 
 /// `[callbacks]`.

@@ -15,6 +15,7 @@ use ureq::{
 };
 
 use super::failure::Failure;
+use crate::config;
 
 /// From the end of a request to the head of its answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -130,20 +131,10 @@ pub(super) fn checked_url(option: &str, url: &str) -> Result<String, Failure> {
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// A token file's content without the line break that editors add.
+/// The token in a file.
 pub(super) fn read_secret(path: &Path) -> Result<SecretString, Failure> {
-    let wrong = |what: String| {
-        let path = path.display();
-        Failure::Usage(format!("failed to read the token file {path}: {what}"))
-    };
-    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    let token = text.trim_end_matches(['\r', '\n']);
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(wrong(
-            "expected one line of printable ASCII characters without spaces".to_owned(),
-        ));
-    }
-    Ok(SecretString::from(token))
+    config::read_secret(path)
+        .map_err(|error| Failure::Usage(format!("failed to read a token: {error}")))
 }
 
 #[cfg(test)]

@@ -160,11 +160,7 @@ fn read_roots(key: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<Roo
         });
     added
         .map_err(|message| {
-            problems.push(Problem {
-                key: key.to_owned(),
-                origin: path.display().to_string(),
-                message,
-            });
+            problems.push(Problem::new(key, message));
         })
         .ok()?;
     Some(roots)

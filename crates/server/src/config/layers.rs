@@ -14,7 +14,7 @@ use figment::{
     value::{Dict, Map, Value},
 };
 
-use super::{Config, Problem, Problems};
+use super::{Config, Origins, Problem, Problems};
 
 /// The defaults and the manual of every key.
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
@@ -34,7 +34,7 @@ pub fn load(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, Problems> {
-    let mut figment = Figment::from(Toml::string(DEFAULTS));
+    let mut figment = Figment::from(Defaults);
     if let Some(path) = file {
         let text = read(path).map_err(|problem| Problems(vec![problem]))?;
         figment = figment.merge(FileLayer {
@@ -55,7 +55,10 @@ fn collect(figment: &Figment) -> Result<Config, Problems> {
     let mut problems = Vec::new();
     loop {
         let error = match root.deserialize::<Config>() {
-            Ok(config) if problems.is_empty() => return Ok(config),
+            Ok(config) if problems.is_empty() => {
+                let origins = Origins::new(figment, &root, origin);
+                return Ok(Config { origins, ..config });
+            }
             Ok(_) => return Err(Problems(problems)),
             Err(error) => error,
         };
@@ -80,7 +83,7 @@ fn collect(figment: &Figment) -> Result<Config, Problems> {
         }
         let origin = tag
             .and_then(|tag| figment.get_metadata(tag))
-            .map(|metadata| origin(metadata, &key));
+            .and_then(|metadata| origin(metadata, &key));
         problems.push(Problem {
             message: message(&error.kind, &key),
             key,
@@ -94,7 +97,7 @@ fn collect(figment: &Figment) -> Result<Config, Problems> {
 
 /// Puts the default in the place of the value at `path`, or removes it; tells where the value came from.
 fn take(root: &mut Value, path: &[String]) -> (bool, Option<figment::value::Tag>) {
-    let defaults = Figment::from(Toml::string(DEFAULTS));
+    let defaults = Figment::from(Defaults);
     // A list's elements have no keys of their own: the list goes as a whole.
     let depth = path
         .iter()
@@ -132,10 +135,12 @@ fn innermost_tag(value: &Value) -> figment::value::Tag {
     }
 }
 
-fn origin(metadata: &Metadata, key: &str) -> String {
+/// The file or variable that set a key; nothing for the defaults.
+fn origin(metadata: &Metadata, key: &str) -> Option<String> {
     match metadata.name.as_ref() {
-        Environment::NAME => format!("{PREFIX}{}", key.to_uppercase().replace('.', "__")),
-        name => name.to_owned(),
+        Defaults::NAME => None,
+        Environment::NAME => Some(format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"))),
+        name => Some(name.to_owned()),
     }
 }
 
@@ -197,6 +202,9 @@ fn read(path: &Path) -> Result<String, Problem> {
     Ok(text)
 }
 
+/// The embedded file.
+struct Defaults;
+
 /// The user's file. figment's own provider goes on silently without it.
 struct FileLayer {
     path: PathBuf,
@@ -206,6 +214,22 @@ struct FileLayer {
 /// The variables. figment's own provider turns a token like `123456` into a number.
 struct Environment {
     data: Dict,
+}
+
+// === impl Defaults ===
+
+impl Defaults {
+    const NAME: &'static str = "defaults";
+}
+
+impl Provider for Defaults {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(Self::NAME)
+    }
+
+    fn data(&self) -> figment::Result<Map<Profile, Dict>> {
+        Toml::string(DEFAULTS).data()
+    }
 }
 
 // === impl FileLayer ===

@@ -18,7 +18,7 @@ pub struct Problem {
 pub struct Problems(pub Vec<Problem>);
 
 impl Problem {
-    /// A problem that has no single place of origin.
+    /// A problem whose origin is not known yet, or that has none.
     pub fn new(key: impl Into<String>, message: impl fmt::Display) -> Self {
         Self {
             key: key.into(),

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -16,6 +15,7 @@ use super::{
     AppConfig, CallbacksConfig, Config, Problem, Problems,
     commands::{CheckedCommands, check_commands},
     deciders::{CheckedDecider, check_deciders},
+    secret,
 };
 
 /// A configuration that holds together, with the secrets read from their files.
@@ -42,7 +42,7 @@ const DEADLINE_MAX: Duration = Duration::from_millis(1900);
 ///
 /// # Errors
 ///
-/// Every problem, with its key.
+/// Every problem, with its key and where that was set.
 pub fn check(config: Config, descriptors: &[Descriptor]) -> Result<Checked, Problems> {
     let mut problems = Vec::new();
     check_callbacks(&config, &mut problems);
@@ -80,6 +80,10 @@ pub fn check(config: Config, descriptors: &[Descriptor]) -> Result<Checked, Prob
                 .collect();
             problems.extend(news);
         }
+    }
+    for problem in &mut problems {
+        let origin = config.origins.get(&problem.key);
+        problem.origin = origin.unwrap_or_default().to_owned();
     }
     Err(Problems(problems))
 }
@@ -266,24 +270,15 @@ pub(super) fn is_plain_name(name: &str) -> bool {
     (1..=32).contains(&name.len()) && name.chars().all(plain)
 }
 
-/// A file's content without the line break that editors add.
+/// The secret in a file, which `key` names.
 pub(super) fn read_secret(
     key: &str,
     path: &Path,
     problems: &mut Vec<Problem>,
 ) -> Option<SecretString> {
-    match fs::read_to_string(path) {
-        Ok(text) => Some(SecretString::from(text.trim_end_matches(['\r', '\n']))),
-        Err(error) => {
-            let message = format!("can't be read: {error}");
-            problems.push(Problem {
-                key: key.to_owned(),
-                origin: path.display().to_string(),
-                message,
-            });
-            None
-        }
-    }
+    secret::read_secret(path)
+        .map_err(|error| problems.push(Problem::new(key, error)))
+        .ok()
 }
 
 #[cfg(test)]

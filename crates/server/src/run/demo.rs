@@ -9,9 +9,10 @@ use std::{
 
 use anyhow::Context as _;
 use gateway_core::{App, Apps, Token};
+use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-use crate::config::{Checked, Config};
+use crate::config::{Checked, Config, read_secret};
 
 /// Its name.
 pub(super) const NAME: &str = "demo";
@@ -45,10 +46,9 @@ fn token(config: &Config) -> anyhow::Result<Token> {
             .with_context(|| format!("failed to create {}", directory.display()))?;
     }
     make(&file).with_context(|| format!("failed to write {}", file.display()))?;
-    let text =
-        fs::read_to_string(&file).with_context(|| format!("failed to read {}", file.display()))?;
-    Token::new(text.trim_end())
-        .with_context(|| format!("{}: remove the file to get a new token", file.display()))
+    let hint = || format!("{}: remove the file to get a new token", file.display());
+    let secret = read_secret(&file).with_context(hint)?;
+    Token::new(secret.expose_secret()).with_context(hint)
 }
 
 fn make(file: &Path) -> std::io::Result<()> {

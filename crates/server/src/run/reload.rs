@@ -104,6 +104,7 @@ impl Reloadable {
     /// The configuration in force with what a reload changes.
     fn merged(&self, loaded: &Config) -> Config {
         let mut merged = self.config.clone();
+        merged.origins.clone_from(&loaded.origins);
         merged.apps.clone_from(&loaded.apps);
         merged.deciders.clone_from(&loaded.deciders);
         merged.commands.clone_from(&loaded.commands);
