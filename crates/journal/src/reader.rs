@@ -351,17 +351,32 @@ impl Reader {
 // === impl Filter ===
 
 impl Filter {
+    /// Whether an event matches.
+    pub fn takes(&self, event: &StoredEvent) -> bool {
+        let journaled_ms = event.journaled_ms;
+        self.names(Some(&event.envelope.app), Some(&event.envelope.command))
+            && self
+                .since_ms
+                .is_none_or(|since_ms| journaled_ms >= since_ms)
+            && self.until_ms.is_none_or(|until_ms| journaled_ms < until_ms)
+    }
+
     /// Takes what has the app and the command, or may have had them; its time is known by its place.
     fn look(&self, route: &Route<'_>) -> Look {
-        let fits = |wanted: &Option<String>, found: Option<&str>| match (wanted, found) {
-            (Some(wanted), Some(found)) => wanted == found,
-            _ => true,
-        };
-        if fits(&self.app, route.app) && fits(&self.command, route.command) {
+        if self.names(route.app, route.command) {
             Look::Take
         } else {
             Look::PassOver
         }
+    }
+
+    /// Whether an app and a command match; what can't be read may have matched.
+    fn names(&self, app: Option<&str>, command: Option<&str>) -> bool {
+        let fits = |wanted: &Option<String>, found: Option<&str>| match (wanted, found) {
+            (Some(wanted), Some(found)) => wanted == found,
+            _ => true,
+        };
+        fits(&self.app, app) && fits(&self.command, command)
     }
 }
 

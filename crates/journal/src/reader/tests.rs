@@ -130,6 +130,24 @@ fn a_filter_knows_commands_and_times() {
     check_down(&reader, &late, 9, 100, (&[], None));
 }
 
+#[test]
+fn a_filter_takes_what_it_reads() {
+    let fixture = log(&["a", "b", "a", "b", "a", "b"]);
+    let reader = fixture.journal().reader();
+    let filter = Filter {
+        since_ms: Some(1010),
+        until_ms: Some(1040),
+        ..app("a")
+    };
+    check_up(&reader, &filter, 9, 100, (&[3], None));
+    let rows = reader.after(0, EVERYTHING).unwrap();
+    let taken = rows.iter().filter(|row| match row {
+        Row::Event(event) => filter.takes(event),
+        Row::Damaged(_) => false,
+    });
+    assert_eq!(taken.map(Row::sequence).collect::<Vec<_>>(), [3]);
+}
+
 /// Takes the first byte off the body of an event.
 fn damage(fixture: &mut Fixture, sequence: Sequence) {
     fixture.stop();

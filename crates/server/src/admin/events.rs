@@ -121,23 +121,6 @@ impl Selection {
             && names(&self.group, &subjects.groups)
             && (self.shadow.is_none() || self.shadow == stored.envelope.agreement())
     }
-
-    /// Whether the envelope and the time of journaling are meant.
-    fn takes(&self, stored: &StoredEvent) -> bool {
-        let Filter {
-            app,
-            command,
-            since_ms,
-            until_ms,
-        } = &self.filter;
-        let is = |wanted: &Option<String>, value: &String| {
-            wanted.as_ref().is_none_or(|wanted| wanted == value)
-        };
-        is(app, &stored.envelope.app)
-            && is(command, &stored.envelope.command)
-            && since_ms.is_none_or(|since| stored.journaled_ms >= since)
-            && until_ms.is_none_or(|until| stored.journaled_ms < until)
-    }
 }
 
 // === impl Finder ===
@@ -287,7 +270,7 @@ impl Finder {
                     if stored.sequence <= filling.floor {
                         return Ok(None);
                     }
-                    if !selection.takes(&stored) {
+                    if !selection.filter.takes(&stored) {
                         continue;
                     }
                     if !filling.push_if_meant(&stored, &self.dispatcher) {
