@@ -22,7 +22,6 @@ mod stream;
 mod tail;
 #[cfg(test)]
 mod testing;
-pub(crate) mod time;
 
 use std::sync::Arc;
 

@@ -17,3 +17,4 @@ pub mod openapi;
 mod readiness;
 pub mod run;
 mod throttle;
+mod time;

@@ -19,11 +19,12 @@ use super::{
     event::{Event, EventAgreement, EventDetail},
     events::{FindError, Lookup, Selection},
     problem::Problem,
-    stream, time,
+    stream,
 };
 use crate::{
     clock,
     openapi::payload::{EventStream, Reply},
+    time,
 };
 
 /// Events on a page when nobody says how many.

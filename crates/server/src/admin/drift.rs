@@ -5,7 +5,7 @@ use gateway_journal::DriftKind;
 use poem_openapi::Object;
 use serde::Serialize;
 
-use super::time;
+use crate::time;
 
 /// Kinds of drift, the last seen first.
 #[derive(Debug, Serialize, Object)]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
-use super::time;
+use crate::time;
 
 /// Deeper bodies are shown as base64: embedded in an answer they would be too deep for common JSON readers.
 const BODY_DEPTH_MAX: usize = 100;

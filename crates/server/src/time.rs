@@ -1,7 +1,7 @@
-//! Moments as the API reads and writes them.
+//! Moments as the API and the command line read and write them.
 //!
-//! Written: RFC 3339 in UTC with milliseconds. Read: that, with any offset; milliseconds since the Unix epoch; or an
-//! age such as `15m`.
+//! Written: RFC 3339 in UTC with milliseconds. Read: that, with any offset, also as it is shown to people, with a space in
+//! the place of the `T`; milliseconds since the Unix epoch; or an age such as `15m`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -38,9 +38,10 @@ pub(crate) fn parse(text: &str, now_ms: u64) -> Result<u64, TimeError> {
     parse_rfc3339(trimmed).ok_or_else(|| TimeError(text.chars().take(40).collect()))
 }
 
-/// RFC 3339 with `Z` or an offset, in milliseconds since the Unix epoch. A `+` that was not escaped in a query arrives as a space.
+/// RFC 3339 with `Z`, an offset or neither, in milliseconds since the Unix epoch. A `+` that was not escaped in a query
+/// arrives as a space.
 pub(crate) fn parse_rfc3339(text: &str) -> Option<u64> {
-    if let Ok(time) = humantime::parse_rfc3339(text) {
+    if let Ok(time) = humantime::parse_rfc3339_weak(text) {
         return millis(time);
     }
     let (local, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
@@ -54,7 +55,7 @@ pub(crate) fn parse_rfc3339(text: &str) -> Option<u64> {
         return None;
     }
     let offset_ms = (hours * 60 + minutes) * 60_000;
-    let local_ms = millis(humantime::parse_rfc3339(&format!("{local}Z")).ok()?)?;
+    let local_ms = millis(humantime::parse_rfc3339_weak(&format!("{local}Z")).ok()?)?;
     match offset.chars().next()? {
         '+' | ' ' => local_ms.checked_sub(offset_ms),
         '-' => local_ms.checked_add(offset_ms),
@@ -85,6 +86,8 @@ mod tests {
             ("2026-01-31T16:00:00+08:00", MOMENT),
             ("2026-01-31T16:00:00 08:00", MOMENT),
             ("2026-01-31T02:30:00-05:30", MOMENT),
+            ("2026-01-31 08:00:00.250Z", MOMENT + 250),
+            ("2026-01-31 08:00:00", MOMENT),
             ("15m", NOW - 900_000),
             ("1h 30m", NOW - 5_400_000),
         ] {
