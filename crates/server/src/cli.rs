@@ -25,6 +25,7 @@ mod journal;
 mod moment;
 mod network;
 mod output;
+mod rewrite;
 mod sign;
 mod sse;
 mod tail;
@@ -45,6 +46,7 @@ use self::{
     configuration::Loader,
     failure::{Ending, Failure},
     output::Output,
+    rewrite::rewrite,
 };
 use crate::run::{Durability, serve};
 
@@ -52,7 +54,7 @@ pub use self::welcome::{Invocation, welcome};
 
 /// Parses the arguments and does what they say.
 pub fn main<L: List>(callbacks: Callbacks<L>) -> ExitCode {
-    let arguments = arguments::rewrite(std::env::args_os().collect());
+    let arguments = rewrite(std::env::args_os().collect());
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => return print_clap(&error),

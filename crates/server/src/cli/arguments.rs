@@ -1,8 +1,8 @@
-//! The arguments: what every command takes, with the help texts. No behaviour, but for [`rewrite`].
+//! The arguments: what every command takes, with the help texts. No behaviour.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use gateway_core::{Agreement, EventId};
 
 use super::moment::Moment;
@@ -207,7 +207,7 @@ pub(super) struct TailOptions {
 pub(super) struct EventsOptions {
     #[command(flatten)]
     pub(super) filters: Filters,
-    /// Journaled since: an age such as 15m, or a time such as 2026-01-31T12:00:00Z
+    /// Journaled since: an age such as 15m, a time such as 2026-01-31T12:00:00Z, or milliseconds since 1970
     #[arg(long, value_name = "TIME")]
     pub(super) since: Option<Moment>,
     /// Journaled before: an age or a time
@@ -270,88 +270,11 @@ fn event_id(text: &str) -> Result<EventId, &'static str> {
         .map_err(|_| "expected an event's id, a UUID such as 0199ac60-9200-7a5f-8000-000000000001")
 }
 
-/// Turns the options of `trigger` that are not its own, `--from-account alice`, into `--field=from-account=alice`.
-///
-/// clap has no open set of options; its nearest, a trailing list, would swallow `trigger`'s own options too.
-pub(super) fn rewrite(arguments: Vec<OsString>) -> Vec<OsString> {
-    let mut root = Arguments::command();
-    root.build();
-    let Some(trigger) = root.find_subcommand("trigger") else {
-        return arguments;
-    };
-    let known = options(trigger);
-    let mut rest = arguments.into_iter();
-    let mut rewritten: Vec<OsString> = rest.by_ref().take(1).collect();
-    let mut in_trigger = false;
-    while let Some(argument) = rest.next() {
-        let text = argument.to_str().unwrap_or_default();
-        if text == "--" {
-            rewritten.push(argument);
-            break;
-        }
-        let Some(option) = text.strip_prefix("--") else {
-            if !in_trigger && !text.starts_with('-') {
-                if text != "trigger" {
-                    rewritten.push(argument);
-                    break;
-                }
-                in_trigger = true;
-            }
-            rewritten.push(argument);
-            continue;
-        };
-        let (name, value) = option
-            .split_once('=')
-            .map_or((option, None), |(name, value)| (name, Some(value)));
-        let takes_value = known.get(name).copied();
-        if in_trigger && takes_value.is_none() {
-            let value = value.map(OsString::from).or_else(|| rest.next());
-            rewritten.push(field(name, value));
-            continue;
-        }
-        let wants_next = takes_value == Some(true) && value.is_none();
-        rewritten.push(argument);
-        if wants_next {
-            rewritten.extend(rest.next());
-        }
-    }
-    rewritten.extend(rest);
-    rewritten
-}
-
-/// The long options of a command, and whether each takes a value.
-fn options(command: &clap::Command) -> BTreeMap<String, bool> {
-    command
-        .get_arguments()
-        .filter_map(|argument| {
-            let name = argument.get_long()?.to_owned();
-            Some((name, argument.get_action().takes_values()))
-        })
-        .collect()
-}
-
-fn field(name: &str, value: Option<OsString>) -> OsString {
-    let mut field = OsString::from(format!("--field={name}"));
-    // Without a value it is of the wrong form, which is told where fields are read.
-    if let Some(value) = value {
-        field.push("=");
-        field.push(value);
-    }
-    field
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use clap::CommandFactory;
 
-    fn check_rewrite(line: &str, expected: &str) {
-        let arguments = line.split(' ').map(OsString::from).collect();
-        let rewritten: Vec<String> = rewrite(arguments)
-            .into_iter()
-            .map(|argument| argument.into_string().unwrap())
-            .collect();
-        assert_eq!(rewritten.join(" "), expected);
-    }
+    use super::*;
 
     fn check_help(path: &[&str]) -> String {
         let mut command = Arguments::command();
@@ -369,36 +292,6 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn unknown_options_of_trigger_are_fields() {
-        check_rewrite(
-            "g trigger C --from-account alice --To_Account=bob",
-            "g trigger C --field=from-account=alice --field=To_Account=bob",
-        );
-        check_rewrite(
-            "g --config trigger trigger --x -1 --app a --json C --body -",
-            "g --config trigger trigger --field=x=-1 --app a --json C --body -",
-        );
-        check_rewrite(
-            "g --config x.toml trigger C --x 1",
-            "g --config x.toml trigger C --field=x=1",
-        );
-        check_rewrite("g trigger C --x --y", "g trigger C --field=x=--y");
-        check_rewrite("g trigger C --x", "g trigger C --field=x");
-        check_rewrite("g trigger C --help", "g trigger C --help");
-        check_rewrite("g trigger -- C --x 1", "g trigger -- C --x 1");
-    }
-
-    #[test]
-    fn other_commands_have_no_fields() {
-        check_rewrite(
-            "g tail --from-account trigger",
-            "g tail --from-account trigger",
-        );
-        check_rewrite("g --json events --x 1", "g --json events --x 1");
-        check_rewrite("g", "g");
     }
 
     #[test]

@@ -102,7 +102,8 @@ mod tests {
     use crate::{
         callbacks,
         cli::{
-            arguments::{self, Arguments, Command},
+            arguments::{Arguments, Command},
+            rewrite::rewrite,
             test_server::{self, answer},
         },
     };
@@ -123,7 +124,7 @@ mod tests {
     }
 
     fn trigger(line: &str) -> (Result<Ending, u8>, String) {
-        let arguments = arguments::rewrite(line.split(' ').map(Into::into).collect());
+        let arguments = rewrite(line.split(' ').map(Into::into).collect());
         let Arguments { json, command, .. } = Arguments::try_parse_from(arguments).unwrap();
         let Some(Command::Trigger(options)) = command else {
             panic!("not a trigger: {line}");
