@@ -1,7 +1,7 @@
 //! The admin listener: the API for people and tools, its page, metrics and health.
 //!
 //! Not here: sockets and TLS (`listener.rs`), the document (`openapi.rs`). Start at [`endpoint`]; `front.rs` stands
-//! before everything, `api.rs` is `/v1`, `events.rs` and `tail.rs` do its work.
+//! before everything, `api.rs` is `/v1`, `finder.rs` and `tail.rs` do its work.
 
 mod api;
 mod blocking;
@@ -10,12 +10,13 @@ mod cursor;
 mod deciders;
 mod drift;
 mod event;
-mod events;
+mod finder;
 mod front;
 mod guard;
 mod held;
 mod page;
 mod problem;
+mod selection;
 mod simulate;
 mod status;
 mod stream;
@@ -34,7 +35,7 @@ use secrecy::SecretString;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use self::{blocking::Blocking, events::Finder, front::Front, held::Places, page::PageApi};
+use self::{blocking::Blocking, finder::Finder, front::Front, held::Places, page::PageApi};
 use crate::{ingest::Ingest, metrics::Metrics, openapi, readiness::Readiness};
 
 pub(crate) use self::{

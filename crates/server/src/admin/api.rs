@@ -1,10 +1,10 @@
 //! `/v1`: the commands, the events, their stream, their drift. Parameters in, JSON out; the work is done in
-//! `commands.rs`, `events.rs` and `tail.rs`.
+//! `commands.rs`, `finder.rs` and `tail.rs`.
 
 use std::sync::Arc;
 
 use gateway_core::{Causes, EventId};
-use gateway_journal::{Filter, StateError};
+use gateway_journal::StateError;
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
@@ -17,8 +17,9 @@ use super::{
     cursor::Cursor,
     drift::DriftList,
     event::{Event, EventAgreement, EventDetail},
-    events::{FindError, Lookup, Selection},
+    finder::{FindError, Lookup},
     problem::Problem,
+    selection::Selection,
     stream,
 };
 use crate::{
@@ -89,17 +90,9 @@ impl Api {
             .transpose()
             .map_err(|error| Problem::bad_request(error.to_string()))?
             .map(|cursor| cursor.sequence);
-        let selection = Selection {
-            filter: Filter {
-                app: app.0,
-                command: command.0,
-                since_ms: moment(since.0.as_deref())?,
-                until_ms: moment(until.0.as_deref())?,
-            },
-            account: account.0,
-            group: group.0,
-            shadow: shadow.0.map(Into::into),
-        };
+        let mut selection = Selection::new(command.0, app.0, account.0, group.0, shadow.0);
+        selection.filter.since_ms = moment(since.0.as_deref())?;
+        selection.filter.until_ms = moment(until.0.as_deref())?;
         let limit = usize::from(limit.0.unwrap_or(LIMIT_DEFAULT));
         let finder = self.0.finder();
         let work = move || -> Result<Reply<EventList>, FindError> {
@@ -159,16 +152,7 @@ impl Api {
             .map(|text| text.parse::<Cursor>())
             .transpose()
             .map_err(|error| Problem::bad_request(error.to_string()))?;
-        let selection = Selection {
-            filter: Filter {
-                app: app.0,
-                command: command.0,
-                ..Filter::default()
-            },
-            account: account.0,
-            group: group.0,
-            shadow: shadow.0.map(Into::into),
-        };
+        let selection = Selection::new(command.0, app.0, account.0, group.0, shadow.0);
         stream::open(&self.0, selection, from)
     }
 

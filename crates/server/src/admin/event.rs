@@ -1,26 +1,29 @@
 //! An event as people and tools see it: the one place where its JSON is made, for lists, streams and single events.
 //!
-//! Not here: finding events (`events.rs`) and sending them (`api.rs`, `tail.rs`). Start at [`Event`].
+//! Not here: finding events (`finder.rs`) and sending them (`api.rs`, `tail.rs`). Start at [`Event`].
+
+mod body;
+mod detail;
 
 use std::net::IpAddr;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gateway_core::{
-    Agreement, Dispatcher, EventId, EventTime, Item, Prepared, RecordedAck, Shadow, Verdict,
+    Agreement, Dispatcher, EventId, EventTime, Prepared, RecordedAck, Shadow, Verdict,
 };
-use gateway_journal::{Outcome, Reason, Status, StoredEvent};
+use gateway_journal::StoredEvent;
 use poem_openapi::{Enum, Object, types::Any};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
+use self::body::embeddable;
 use crate::time;
 
-/// Deeper bodies are shown as base64: embedded in an answer they would be too deep for common JSON readers.
-const BODY_DEPTH_MAX: usize = 100;
+pub(crate) use self::detail::{EventDetail, EventDrift, EventItem, EventOutcome, OutcomeStatus};
 
 /// One callback in the journal.
-#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+#[derive(Debug, Clone, Serialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 #[expect(clippy::struct_field_names, reason = "the name in the API")]
 pub(crate) struct Event {
@@ -39,19 +42,19 @@ pub(crate) struct Event {
     /// When it was journaled (RFC 3339, UTC).
     pub journaled_at: String,
     /// When it happened, where the body says so (RFC 3339, UTC).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub event_time: Option<String>,
     /// The user's address, as claimed by Chat.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_ip: Option<String>,
     /// The user's platform, as claimed by Chat.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
     /// The vendor's id of the request, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// The address that the request came from; absent when simulated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<IpAddr>,
     /// How it was authenticated: `sign`, `sign+mtls`, `sign+source`, …, or `none`.
     pub proof: String,
@@ -60,18 +63,18 @@ pub(crate) struct Event {
     /// Whom it is about; empty when the command has no plug-in or the body can't be read.
     pub subjects: EventSubjects,
     /// What a before-callback was answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<EventVerdict>,
     /// The body as received, when it is JSON that every reader can take.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Any<Box<RawValue>>>,
     /// The body's bytes in base64, when it is anything else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<String>,
 }
 
 /// The accounts and groups that an event is about.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Object)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Object)]
 pub(crate) struct EventSubjects {
     /// User ids.
     pub accounts: Vec<String>,
@@ -80,7 +83,7 @@ pub(crate) struct EventSubjects {
 }
 
 /// What a before-callback was answered, and by whom.
-#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+#[derive(Debug, Clone, Serialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub(crate) struct EventVerdict {
     /// The ack as sent.
@@ -88,30 +91,30 @@ pub(crate) struct EventVerdict {
     /// `plug-in`, `decider`, or the failure `policy`.
     pub by: String,
     /// The decider that was asked, also when the policy answered in its place.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub decider: Option<String>,
     /// What the policy is, when it answered: `allow`, `refuse` or `ack`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// Why the policy answered: `deadline`, `error`, `panic`, `busy`, `undecodable`, `unreachable`, `redirect`,
     /// `status`, `too_large`, `invalid`, `code`, `failed`, `breaker`, `nobody`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The reason in detail.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// From the request's first byte to the answer, in microseconds.
     pub elapsed_us: u64,
     /// How long the plug-in or the decider was waited for, in microseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_us: Option<u64>,
     /// What a shadow decider would have answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow: Option<EventShadow>,
 }
 
 /// What a decider said that was asked without its answer being used.
-#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+#[derive(Debug, Clone, Serialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub(crate) struct EventShadow {
     /// Its name in the configuration.
@@ -119,20 +122,20 @@ pub(crate) struct EventShadow {
     /// How its answer compares with the one that was given.
     pub agreement: EventAgreement,
     /// Its ack.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ack: Option<Value>,
     /// Why it has none; the words are those of a verdict.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The reason in detail.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// How long it was waited for, in microseconds.
     pub asked_us: u64,
 }
 
 /// How a shadow decider's answer compares with the one that was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Enum)]
 #[serde(rename_all = "lowercase")]
 #[oai(rename_all = "lowercase")]
 pub(crate) enum EventAgreement {
@@ -144,87 +147,6 @@ pub(crate) enum EventAgreement {
     Failed,
     /// The policy answered, with which there is nothing to compare.
     Unmatched,
-}
-
-/// One callback in the journal, with what our types made of it and what became of it.
-#[derive(Debug, Clone, Serialize, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub(crate) struct EventDetail {
-    /// The event itself.
-    #[serde(flatten)]
-    #[oai(flatten)]
-    pub event: Event,
-    /// The request in the vendor's words, as our types understood it; absent when they did not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decoded: Option<Value>,
-    /// What a batch consists of, in its order; absent for an event that is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub items: Option<Vec<EventItem>>,
-    /// What of the body differs from our types.
-    pub drift: Vec<EventDrift>,
-    /// What became of it in its plug-in's handler.
-    pub outcome: EventOutcome,
-}
-
-/// One of the things that a batch tells of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub(crate) struct EventItem {
-    /// User ids.
-    pub accounts: Vec<String>,
-    /// Group ids.
-    pub groups: Vec<String>,
-    /// When it happened, where the body says so (RFC 3339, UTC).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub event_time: Option<String>,
-}
-
-/// One way in which a body differs from our types.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
-pub(crate) struct EventDrift {
-    /// Where, as in `PairList[].From_Account`.
-    pub path: String,
-    /// What the type wants.
-    pub expected: String,
-    /// What came.
-    pub found: String,
-}
-
-/// What became of an event in its plug-in's handler.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub(crate) struct EventOutcome {
-    /// Where it stands.
-    pub status: OutcomeStatus,
-    /// How many attempts were started; absent when they were not counted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub attempts: Option<u32>,
-    /// What went wrong last: `error`, `panic`, `timeout`, `undecodable`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The handler's own words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// When it is tried again (RFC 3339, UTC).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_attempt_at: Option<String>,
-}
-
-/// Where an event stands with its plug-in's handler.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Enum)]
-#[serde(rename_all = "lowercase")]
-#[oai(rename_all = "lowercase")]
-pub(crate) enum OutcomeStatus {
-    /// Handled.
-    Done,
-    /// Not yet attempted, or being handled.
-    Pending,
-    /// Failed; will be tried again.
-    Parked,
-    /// Given up.
-    Dead,
-    /// No handler runs for it: no plug-in is installed, or it was answered before it was journaled.
-    None,
 }
 
 // === impl Event ===
@@ -332,93 +254,13 @@ pub(crate) fn prepare(stored: &StoredEvent, dispatcher: &Dispatcher) -> Prepared
         .unwrap_or_default()
 }
 
-/// A body that can stand in an answer as it is. Reading it strictly keeps lone surrogates and endless numbers out,
-/// over which one reader or the other would lose the whole answer.
-fn embeddable(body: &[u8]) -> Option<Box<RawValue>> {
-    let text = std::str::from_utf8(body).ok()?;
-    if depth(body) > BODY_DEPTH_MAX {
-        return None;
-    }
-    let _strict: Value = serde_json::from_str(text).ok()?;
-    RawValue::from_string(text.trim().to_owned()).ok()
-}
-
-/// How deep the brackets of a JSON text go.
-fn depth(body: &[u8]) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in body {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'[' | b'{' if !in_string => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-// === impl EventItem ===
-
-impl From<Item> for EventItem {
-    fn from(item: Item) -> Self {
-        Self {
-            accounts: item.subjects.accounts,
-            groups: item.subjects.groups,
-            event_time: item.time.and_then(format),
-        }
-    }
-}
-
-// === impl EventOutcome ===
-
-impl EventOutcome {
-    /// An outcome of which only the status is known.
-    pub(crate) fn only(status: OutcomeStatus) -> Self {
-        Self {
-            status,
-            attempts: None,
-            reason: None,
-            error: None,
-            next_attempt_at: None,
-        }
-    }
-}
-
-impl From<Outcome> for EventOutcome {
-    fn from(outcome: Outcome) -> Self {
-        let (status, next_attempt_at) = match outcome.status {
-            Status::Parked => (OutcomeStatus::Parked, time::format(outcome.due_ms)),
-            Status::Dead => (OutcomeStatus::Dead, None),
-        };
-        let reason = match outcome.reason {
-            Reason::Error => "error",
-            Reason::Panic => "panic",
-            Reason::Timeout => "timeout",
-            Reason::Undecodable => "undecodable",
-        };
-        Self {
-            status,
-            attempts: Some(outcome.attempts),
-            reason: Some(reason.to_owned()),
-            error: outcome.error,
-            next_attempt_at,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use gateway_core::{Envelope, Proof};
+    use gateway_core::{Envelope, Item, Proof};
     use poem_openapi::types::ToJSON;
 
-    use super::*;
+    use super::{body::BODY_DEPTH_MAX, *};
     use crate::callbacks::installed;
 
     fn stored(body: &'static [u8]) -> StoredEvent {
@@ -484,13 +326,6 @@ mod tests {
     }
 
     #[test]
-    fn brackets_within_strings_are_not_depth() {
-        assert_eq!(depth(br#"{"a":"[[[\"[[\\"}"#), 1);
-        assert_eq!(depth(b"[[1],[[2]]]"), 3);
-        assert_eq!(depth(b"]]]["), 1);
-    }
-
-    #[test]
     fn what_is_sent_is_what_is_documented() {
         let event = event(br#"{"PairList":[]}"#);
         let sent = serde_json::to_value(&event).unwrap();
@@ -503,30 +338,5 @@ mod tests {
             outcome: EventOutcome::only(OutcomeStatus::Done),
         };
         assert_eq!(detail.to_json(), serde_json::to_value(&detail).ok());
-    }
-
-    #[test]
-    fn a_client_can_read_what_is_sent() {
-        let sent = serde_json::to_string(&event(br#"{"b":1,"a":2}"#)).unwrap();
-        let read: Event = serde_json::from_str(&sent).unwrap();
-        assert_eq!(serde_json::to_string(&read).unwrap(), sent);
-    }
-
-    #[test]
-    fn a_dead_outcome_has_no_next_attempt() {
-        let outcome = Outcome {
-            sequence: 7,
-            command: "Sns.CallbackFriendDelete".to_owned(),
-            status: Status::Dead,
-            attempts: 6,
-            due_ms: 5,
-            reason: Reason::Panic,
-            error: None,
-            since_ms: 5,
-        };
-        let shown = EventOutcome::from(outcome);
-        assert_eq!(shown.status, OutcomeStatus::Dead);
-        assert_eq!(shown.next_attempt_at, None);
-        assert_eq!(shown.attempts, Some(6));
     }
 }

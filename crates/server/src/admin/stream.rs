@@ -10,8 +10,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     Shared,
     cursor::Cursor,
-    events::Selection,
     problem::Problem,
+    selection::Selection,
     tail::{Item, Kind, Tail},
 };
 use crate::openapi::payload::EventStream;

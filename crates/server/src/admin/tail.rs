@@ -14,7 +14,8 @@ use super::{
     blocking::{Blocking, Panicked},
     cursor::Cursor,
     event::{Event, prepare},
-    events::{Finder, Selection},
+    finder::Finder,
+    selection::Selection,
 };
 
 /// Rows in one chunk, and bytes of their bodies.

@@ -9,7 +9,7 @@ use gateway_journal::{Appender, Config, Head, Index, Journal, Key, Observer, Seq
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use super::events::Finder;
+use super::finder::Finder;
 use crate::callbacks::installed;
 
 /// The command that tests append; every test installs its plug-in.

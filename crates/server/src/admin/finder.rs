@@ -1,18 +1,19 @@
 //! Finding events: pages of a list, newest first, and one event with all that is known of it. Free of HTTP; blocks.
 //!
-//! By account, group or a shadow's agreement the index answers, which follows behind the log; so the events that it does not know yet are
-//! read and decoded first. Its keys are hashes: what it finds is checked. Start at [`Finder::page`].
+//! By account, group or a shadow's agreement the index answers, which follows behind the log; so the events that it does
+//! not know yet are read and decoded first. Its keys are hashes: what it finds is checked. Start at [`Finder::page`].
 
 use std::sync::Arc;
 
-use gateway_core::{Agreement, Dispatcher, EventId, Phase, Prepared, Subjects, Work};
+use gateway_core::{Dispatcher, EventId, Phase, Prepared, Work};
 use gateway_journal::{
     Filter, Head, Index, IndexError, IndexQuery, ReadError, ReadLimit, Reader, Row, Sequence,
     StateError, StateReader, StoredEvent,
 };
 
-use super::event::{
-    Event, EventDetail, EventDrift, EventItem, EventOutcome, OutcomeStatus, prepare,
+use super::{
+    event::{Event, EventDetail, EventDrift, EventItem, EventOutcome, OutcomeStatus, prepare},
+    selection::Selection,
 };
 
 /// Bytes of bodies and acks in one page.
@@ -40,19 +41,6 @@ pub(crate) struct Finder {
     pub(crate) index: Arc<Index>,
     pub(crate) state: StateReader,
     pub(crate) dispatcher: Dispatcher,
-}
-
-/// Which events a list or a stream is about; an empty selection is about all.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Selection {
-    /// By what the envelope says.
-    pub(crate) filter: Filter,
-    /// About this account.
-    pub(crate) account: Option<String>,
-    /// About this group.
-    pub(crate) group: Option<String>,
-    /// A shadow decider's answer compares so.
-    pub(crate) shadow: Option<Agreement>,
 }
 
 /// One page of a list.
@@ -100,27 +88,6 @@ struct Filling<'a> {
     floor: Sequence,
     bytes: usize,
     events: Vec<Event>,
-}
-
-// === impl Selection ===
-
-impl Selection {
-    /// Whether it asks for something that the index knows.
-    pub(crate) fn is_indexed(&self) -> bool {
-        self.account.is_some() || self.group.is_some() || self.shadow.is_some()
-    }
-
-    /// Whether an event that the filter lets through, about these subjects, is meant.
-    pub(crate) fn means(&self, stored: &StoredEvent, subjects: &Subjects) -> bool {
-        let names = |wanted: &Option<String>, names: &[String]| {
-            wanted
-                .as_ref()
-                .is_none_or(|wanted| names.iter().any(|name| name == wanted))
-        };
-        names(&self.account, &subjects.accounts)
-            && names(&self.group, &subjects.groups)
-            && (self.shadow.is_none() || self.shadow == stored.envelope.agreement())
-    }
 }
 
 // === impl Finder ===
