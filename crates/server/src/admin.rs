@@ -15,6 +15,7 @@ mod front;
 mod guard;
 mod held;
 mod page;
+pub(crate) mod paths;
 mod problem;
 mod selection;
 mod simulate;

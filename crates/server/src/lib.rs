@@ -9,6 +9,7 @@ mod clock;
 pub mod config;
 mod deciding;
 mod follower;
+mod guarded;
 mod handlers;
 mod ingest;
 pub mod listener;

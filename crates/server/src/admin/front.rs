@@ -8,7 +8,7 @@ use poem::{
     http::{HeaderName, HeaderValue, header},
 };
 
-use super::{GuardConfig, guard, held::Places, problem::Problem};
+use super::{GuardConfig, guard, held::Places, paths, problem::Problem};
 
 /// Whatever is no page may load nothing and be framed by nobody.
 const NO_CONTENT: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -25,9 +25,6 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
     (header::CACHE_CONTROL, "no-store"),
 ];
-
-/// What tools ask again and again, without a token.
-const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Stands before an endpoint.
 pub(crate) struct Front<E> {
@@ -59,7 +56,7 @@ impl<E: Endpoint> Endpoint for Front<E> {
             Err(problem) => problem.into_response(),
         };
         // Idle connections of whoever got nothing, or of health checks, must not hold every place.
-        if !response.status().is_success() || HEALTH.contains(&path.as_str()) {
+        if !response.status().is_success() || paths::is_health(&path) {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
         }

@@ -12,13 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{GuardConfig, problem::Problem};
-
-/// Paths that hold no secret and need no token; whatever is not listed needs it.
-const OPEN: [&str; 5] = ["/", "/docs", "/openapi.json", "/healthz", "/readyz"];
-
-/// What lies below this is the page's script and style.
-const OPEN_BELOW: &str = "/docs/";
+use super::{GuardConfig, paths, problem::Problem};
 
 /// Lets a request through or says why not.
 ///
@@ -28,7 +22,7 @@ const OPEN_BELOW: &str = "/docs/";
 pub(crate) fn check(config: &GuardConfig, request: &Request) -> Result<(), Problem> {
     let path = request.uri().path();
     if let Some(token) = &config.token {
-        if is_open(path) || has_token(request.headers(), token) {
+        if !paths::needs_token(path) || has_token(request.headers(), token) {
             return Ok(());
         }
         let detail = "this needs the admin token: send `Authorization: Bearer …`";
@@ -41,10 +35,6 @@ pub(crate) fn check(config: &GuardConfig, request: &Request) -> Result<(), Probl
     }
     check_origin(request.headers())?;
     check_content_type(request)
-}
-
-fn is_open(path: &str) -> bool {
-    OPEN.contains(&path) || path.starts_with(OPEN_BELOW)
 }
 
 fn is_read(method: &Method) -> bool {

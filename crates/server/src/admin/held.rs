@@ -1,20 +1,14 @@
 //! An answer that holds its place until the caller has taken it: pages are megabytes, and a caller that doesn't read
 //! would keep as many of them in memory as it has connections.
 
-use std::{
-    io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
-use hyper::body::{Body, Frame, SizeHint};
 use poem::Response;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::problem::Problem;
+use super::{paths, problem::Problem};
+use crate::guarded::Guarded;
 
 /// Pages on their way at once, of at most 4 MiB of bodies each. All drift that there can be is one, too: under 2 MiB.
 const PAGES_MAX: usize = 16;
@@ -29,11 +23,6 @@ pub(crate) struct Place {
     _permit: OwnedSemaphorePermit,
 }
 
-struct HeldBody {
-    body: BoxBody<Bytes, io::Error>,
-    _place: Place,
-}
-
 impl Places {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Semaphore::new(PAGES_MAX)))
@@ -46,8 +35,7 @@ impl Places {
     ///
     /// 503 when there is none.
     pub(crate) fn take(&self, path: &str) -> Result<Option<Place>, Problem> {
-        let is_page = path.starts_with("/v1/events") && path != "/v1/events/stream";
-        if !is_page && path != "/v1/drift" {
+        if !paths::is_large(path) {
             return Ok(None);
         }
         let permit = Arc::clone(&self.0).try_acquire_owned();
@@ -61,31 +49,8 @@ impl Place {
     /// Keeps the place until the answer is sent or given up.
     pub(crate) fn hold(self, response: Response) -> Response {
         let (parts, body) = response.into_parts();
-        let body = HeldBody {
-            body: body.into(),
-            _place: self,
-        };
+        let body = Guarded::hold(body.into(), self);
         Response::from_parts(parts, BoxBody::new(body).into())
-    }
-}
-
-impl Body for HeldBody {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

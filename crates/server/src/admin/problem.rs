@@ -12,6 +12,8 @@ use poem::{
 use poem_openapi::Object;
 use serde::Serialize;
 
+use super::paths;
+
 /// Why a request was not answered as asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -81,14 +83,14 @@ impl Problem {
     /// What poem says about a request to `path`, as a problem.
     pub(crate) fn from_error(error: &Error, path: &str) -> Self {
         match error.status() {
-            StatusCode::NOT_FOUND => match path.strip_prefix("/v1/simulate/") {
+            StatusCode::NOT_FOUND => match paths::simulated(path) {
                 Some(command) => Self::not_found(format!(
                     "no plug-in is installed for the command `{command}`; /v1/commands lists those that are"
                 )),
                 None => Self::not_found("there is nothing at this path; /docs shows what there is"),
             },
             StatusCode::METHOD_NOT_ALLOWED => {
-                let allowed = allowed_methods(path);
+                let allowed = paths::methods(path);
                 Self::new(
                     StatusCode::METHOD_NOT_ALLOWED,
                     format!("this path takes {allowed} only"),
@@ -100,15 +102,6 @@ impl Problem {
             }
             status => Self::new(status, error.to_string()),
         }
-    }
-}
-
-/// Simulations are posted, everything else is read.
-fn allowed_methods(path: &str) -> &'static str {
-    if path.starts_with("/v1/simulate/") {
-        "POST"
-    } else {
-        "GET, HEAD"
     }
 }
 

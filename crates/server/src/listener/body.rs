@@ -12,6 +12,7 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::clock::Clock;
+use crate::guarded::Guarded;
 
 /// What the client sends.
 #[derive(Debug)]
@@ -21,12 +22,12 @@ pub(super) struct RequestBody {
     ended: bool,
 }
 
-/// What the client gets. hyper drops it as soon as it has taken its last byte, or needs none of it.
+/// What the client gets.
+pub(super) type AnswerBody = Guarded<Answering>;
+
+/// An answer that is not taken yet.
 #[derive(Debug)]
-pub(super) struct AnswerBody {
-    body: BoxBody<Bytes, io::Error>,
-    clock: Arc<Clock>,
-}
+pub(super) struct Answering(Arc<Clock>);
 
 // === impl RequestBody ===
 
@@ -77,32 +78,12 @@ impl Drop for RequestBody {
 
 impl AnswerBody {
     pub(super) fn new(body: BoxBody<Bytes, io::Error>, clock: Arc<Clock>) -> Self {
-        Self { body, clock }
+        Self::hold(body, Answering(clock))
     }
 }
 
-impl Body for AnswerBody {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for AnswerBody {
+impl Drop for Answering {
     fn drop(&mut self) {
-        self.clock.answer_taken();
+        self.0.answer_taken();
     }
 }

@@ -4,7 +4,8 @@
 use gateway_core::{Answer, Callback, List, Visitor, decode};
 use serde_json::{Value, json};
 
-use super::{at, simulations, wire};
+use super::{at, wire};
+use crate::admin::paths::{self, Area};
 
 /// A plug-in's static facts, as far as the document shows them.
 pub(crate) struct Entry {
@@ -22,10 +23,6 @@ pub(crate) const EXECUTABLE: &str = "x-executable";
 
 /// The media type of bodies and acks.
 pub(crate) const JSON: &str = "application/json";
-
-const EVENTS: &str = "Events";
-const DECIDING: &str = "Deciding";
-const GATEWAY: &str = "Gateway";
 
 const TOKEN: &str =
     "The token of `admin.token_file`. A gateway on loopback without one needs none.";
@@ -68,7 +65,7 @@ fn allowed<C: Callback>() -> Option<Value> {
 /// Each simulation starts with its command's sample, and shows the ack that allows it.
 fn add_examples(document: &mut Value, entries: &[Entry]) {
     for entry in entries {
-        let path = simulations::path(entry.command);
+        let path = paths::simulation(entry.command);
         let body = at(document, &["paths", &path, "post", "requestBody"]);
         *at(body, &["content", JSON, "example"]) = entry.sample.clone();
         let response = at(document, &["paths", &path, "post", "responses", "200"]);
@@ -80,13 +77,7 @@ fn add_examples(document: &mut Value, entries: &[Entry]) {
 fn add_tags(document: &mut Value, entries: &[Entry]) {
     for (path, operation) in operations(document) {
         if operation.get("tags").is_none() {
-            let tag = match path.as_str() {
-                "/v1/deciders" | "/v1/rulings" => DECIDING,
-                "/v1/drift" => EVENTS,
-                path if path.starts_with("/v1/events") => EVENTS,
-                _ => GATEWAY,
-            };
-            *at(operation, &["tags"]) = json!([tag]);
+            *at(operation, &["tags"]) = json!([paths::area(path).as_str()]);
         }
     }
     let mut tags = vec![json!({
@@ -101,22 +92,26 @@ fn add_tags(document: &mut Value, entries: &[Entry]) {
             tags.push(json!({ "name": entry.feature }));
         }
     }
-    tags.push(json!({ "name": EVENTS, "description": "What was received." }));
-    tags.push(json!({
-        "name": DECIDING,
-        "description": "Who decides about before-callbacks, and how the deciders are doing.",
-    }));
-    tags.push(json!({ "name": GATEWAY, "description": "The gateway itself." }));
+    for (area, description) in [
+        (Area::Events, "What was received."),
+        (
+            Area::Deciding,
+            "Who decides about before-callbacks, and how the deciders are doing.",
+        ),
+        (Area::Gateway, "The gateway itself."),
+    ] {
+        tags.push(json!({ "name": area.as_str(), "description": description }));
+    }
     *at(document, &["tags"]) = json!(tags);
 }
 
-/// The token guards `/v1` and the metrics.
+/// What the guard wants a token for says so.
 fn add_token(document: &mut Value) {
     *at(document, &["components", "securitySchemes"]) = json!({
         "token": { "type": "http", "scheme": "bearer", "description": TOKEN },
     });
     for (path, operation) in operations(document) {
-        if path.starts_with("/v1/") || path == "/metrics" {
+        if paths::needs_token(path) {
             *at(operation, &["security"]) = json!([{ "token": [] }, {}]);
         }
     }

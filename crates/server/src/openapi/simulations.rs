@@ -10,7 +10,7 @@ use poem_openapi::{
     registry::{MetaApi, MetaExternalDocument, Registry},
 };
 
-use crate::admin::{Shared, Simulate};
+use crate::admin::{Shared, Simulate, paths::simulation};
 
 type Routes = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
 
@@ -22,11 +22,6 @@ pub(crate) struct Simulations<L> {
 
 /// The operations of `T`, to be described only: it has no routes and needs nothing to work on.
 pub(crate) struct Described<T>(PhantomData<fn() -> T>);
-
-/// Where a command is simulated.
-pub(crate) fn path(command: &str) -> String {
-    format!("/v1/simulate/{command}")
-}
 
 // === impl Simulations ===
 
@@ -73,7 +68,7 @@ impl<L: List> OpenApi for Simulations<L> {
                 let mut own = Routes::new();
                 simulate.add_routes(&mut own);
                 for methods in own.into_values() {
-                    self.1.insert(path(C::COMMAND), methods);
+                    self.1.insert(simulation(C::COMMAND), methods);
                 }
             }
         }
@@ -85,7 +80,7 @@ impl<L: List> OpenApi for Simulations<L> {
 fn meta<C: Callback>() -> Vec<MetaApi> {
     let mut apis = Simulate::<C>::meta();
     for meta_path in apis.iter_mut().flat_map(|api| &mut api.paths) {
-        meta_path.path = path(C::COMMAND);
+        meta_path.path = simulation(C::COMMAND);
         for operation in &mut meta_path.operations {
             operation.tags = vec![C::FEATURE];
             operation.summary = Some(C::SUMMARY);

@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 use super::{
     at,
     complete::{EXECUTABLE, Entry, JSON},
-    get, simulations,
+    get,
 };
+use crate::admin::paths;
 
 /// The group that it is shown in.
 pub(crate) const TAG: &str = "Callbacks";
@@ -63,7 +64,7 @@ pub(crate) fn add(document: &mut Value, entries: &[Entry], callback_path: &str) 
     let mut requests = Schemas::default();
     let mut acks = Schemas::default();
     for entry in entries {
-        let path = simulations::path(entry.command);
+        let path = paths::simulation(entry.command);
         if let Some(simulation) = get(document, &["paths", &path, "post"]) {
             let request = get(simulation, &["requestBody", "content", JSON, "schema"]);
             requests.add(request, Some(entry.command));
