@@ -5,7 +5,6 @@
 //! breaker is open. Start at [`run`].
 
 use std::{
-    io::{self, Write},
     net::SocketAddr,
     path::PathBuf,
     time::{Duration, Instant},
@@ -16,7 +15,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     connection::Connection,
-    figures::milliseconds,
+    figures::{milliseconds, print},
     gateway::{self, Gateway},
     histogram::Histogram,
     load::{self, Callbacks, Load, Shape, Target},
@@ -158,8 +157,4 @@ fn row(name: &str, asked: u64, latencies: &Histogram) -> String {
         latency(990),
         latency(1000),
     )
-}
-
-fn print(text: &str) -> anyhow::Result<()> {
-    Ok(io::stdout().write_all(text.as_bytes())?)
 }

@@ -4,12 +4,7 @@
 //! Callgrind runs each process twice, with work and with hardly any, and what starting, ending and the time itself cost
 //! falls out.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context, ensure};
 use callback_friend_delete::FriendDelete;
@@ -23,7 +18,7 @@ use tokio::time::sleep;
 
 use crate::{
     callgrind, deletions,
-    figures::float,
+    figures::{float, print},
     gateway::{self, Gateway},
     load::{self, Load, Shape},
 };
@@ -217,10 +212,6 @@ fn print_row(name: &str, with_one: f64, with_all: f64) -> anyhow::Result<()> {
         "| {name} | {with_one:.0} | {with_all:.0} | {:.3} |\n",
         with_all / with_one
     ))
-}
-
-fn print(text: &str) -> anyhow::Result<()> {
-    Ok(io::stdout().write_all(text.as_bytes())?)
 }
 
 // === impl Served ===

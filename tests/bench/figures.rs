@@ -1,6 +1,9 @@
 //! Small arithmetic on what was measured, and how it is written.
 
-use std::time::Duration;
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 /// A count as a number that can be divided.
 #[expect(
@@ -21,4 +24,9 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 /// A duration in milliseconds.
 pub(crate) fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
+}
+
+/// Writes to standard output, where figures go.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    Ok(io::stdout().write_all(text.as_bytes())?)
 }

@@ -28,7 +28,6 @@ mod running;
 mod stored;
 
 use std::{
-    io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -37,6 +36,7 @@ use std::{
 use clap::Parser;
 use tokio::{runtime::Builder, task::LocalSet};
 
+use figures::print;
 use load::Shape;
 use rounds::{Plan, Variant};
 
@@ -192,8 +192,4 @@ async fn compare(arguments: &Arguments) -> anyhow::Result<()> {
         "\nRounds: 1 of {long} s.\n\n{}",
         report::tables(&samples)
     ))
-}
-
-fn print(text: &str) -> anyhow::Result<()> {
-    Ok(io::stdout().write_all(text.as_bytes())?)
 }

@@ -2,24 +2,23 @@
 //! they are acked and somebody queries the admin listener without a pause. Start at [`run`].
 
 use std::{
-    fs,
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use tokio::time::sleep;
 
 use crate::{
     deletions,
-    figures::{float, milliseconds},
+    figures::{float, milliseconds, print},
     fill,
     gateway::{self, Gateway},
     load::{Callbacks, Load, Shape, Tally, Target},
@@ -59,7 +58,8 @@ pub(crate) struct LanesArguments {
 struct Crowd {
     load: Server,
     querying: Arc<AtomicBool>,
-    queries: Arc<AtomicU64>,
+    /// Returns how many were answered.
+    queries: JoinHandle<anyhow::Result<u64>>,
 }
 
 /// Prints a table, row by row.
@@ -80,10 +80,8 @@ pub(crate) async fn run(arguments: &LanesArguments) -> anyhow::Result<()> {
         let tally = measure(&target, arguments).await;
         print(&row("beside the crowd", &tally, &crowd.stop(arguments)?))?;
     }
-    if let Some(gateway) = Arc::into_inner(gateway) {
-        gateway.server.terminate().await?;
-    }
-    Ok(())
+    let gateway = Arc::into_inner(gateway).context("somebody still asks the gateway")?;
+    gateway.server.terminate().await
 }
 
 /// The latency of before-callbacks.
@@ -114,10 +112,6 @@ fn row(name: &str, tally: &Tally, beside: &str) -> String {
     )
 }
 
-fn print(text: &str) -> anyhow::Result<()> {
-    Ok(io::stdout().write_all(text.as_bytes())?)
-}
-
 // === impl Crowd ===
 
 impl Crowd {
@@ -140,14 +134,9 @@ impl Crowd {
             .args(["--seconds", &seconds.to_string()]);
         let load = Server::start(&command, None)?;
         let querying = Arc::new(AtomicBool::new(true));
-        let queries = Arc::new(AtomicU64::new(0));
-        thread::Builder::new().name("queries".to_owned()).spawn({
-            let (gateway, querying, queries) = (
-                Arc::clone(gateway),
-                Arc::clone(&querying),
-                Arc::clone(&queries),
-            );
-            move || query(&gateway, &querying, &queries)
+        let queries = thread::Builder::new().name("queries".to_owned()).spawn({
+            let (gateway, querying) = (Arc::clone(gateway), Arc::clone(&querying));
+            move || query(&gateway, &querying)
         })?;
         Ok(Self {
             load,
@@ -156,28 +145,26 @@ impl Crowd {
         })
     }
 
-    /// Two cells: acks and queries a second.
+    /// Two cells: acks and queries a second. Errs if a query failed: then there was no crowd for a part of the time.
     fn stop(mut self, arguments: &LanesArguments) -> anyhow::Result<String> {
         self.querying.store(false, Ordering::Relaxed);
+        let queries = self.queries.join();
+        let queries = queries.map_err(|_| anyhow!("the thread of the queries panicked"))??;
         let output = self.load.child().stdout.take().context("no output")?;
         let text = io::read_to_string(output)?;
         let acks = text.split(' ').next().unwrap_or("–");
         let seconds = float(WARM_UP.as_secs() + arguments.seconds);
-        let queries = float(self.queries.load(Ordering::Relaxed)) / seconds;
-        Ok(format!("{acks} | {queries:.0}"))
+        Ok(format!("{acks} | {:.0}", float(queries) / seconds))
     }
 }
 
-/// Asks for the last events of one account, again and again.
-fn query(gateway: &Gateway, querying: &AtomicBool, queries: &AtomicU64) {
+/// Asks for the last events of one account, again and again; returns how often.
+fn query(gateway: &Gateway, querying: &AtomicBool) -> anyhow::Result<u64> {
     let path = format!("/v1/events?account={}&limit={SHOWN}", deletions::account(0));
+    let mut answered = 0;
     while querying.load(Ordering::Relaxed) {
-        match gateway.get(&path) {
-            Ok(_) => queries.fetch_add(1, Ordering::Relaxed),
-            Err(error) => {
-                eprintln!("a query: {error:#}");
-                return;
-            }
-        };
+        gateway.get(&path).context("query the events")?;
+        answered += 1;
     }
+    Ok(answered)
 }

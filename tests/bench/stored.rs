@@ -2,7 +2,6 @@
 //! thousand to two million events stored. Start at [`run`].
 
 use std::{
-    io::{self, Write},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -11,7 +10,7 @@ use anyhow::ensure;
 
 use crate::{
     append, callgrind, deletions,
-    figures::{float, median, milliseconds},
+    figures::{float, median, milliseconds, print},
     fill,
     gateway::Gateway,
     histogram::Histogram,
@@ -124,8 +123,4 @@ fn query(gateway: &Gateway, events: u64) -> anyhow::Result<Histogram> {
         );
     }
     Ok(latencies)
-}
-
-fn print(text: &str) -> anyhow::Result<()> {
-    Ok(io::stdout().write_all(text.as_bytes())?)
 }
