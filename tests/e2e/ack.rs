@@ -243,7 +243,7 @@ fn all_failures_of_authentication_look_the_same() {
         ChatApp::new(SHOP, "another-token").query(FRIEND_DELETE),
         shop().query_at(FRIEND_DELETE, now() - 120),
     ];
-    let mut answers = queries.map(|query| {
+    let answers = queries.map(|query| {
         let target = format!("/callback?{query}");
         let mut answer = gateway
             .connect()
@@ -252,9 +252,10 @@ fn all_failures_of_authentication_look_the_same() {
         answer.headers.retain(|(name, _)| name != "date");
         answer
     });
-    answers.sort_by_key(|answer| answer.body.clone());
-    let [first, .., last] = &answers;
-    assert_eq!(first, last);
+    let [first, others @ ..] = &answers;
+    for other in others {
+        assert_eq!(other, first);
+    }
 }
 
 #[test]

@@ -10,26 +10,30 @@ use crate::harness::{get, options, post, start};
 fn time_runs_from_the_first_byte_of_each_request() {
     let server = start(options());
     let mut client = server.connect();
-    let (requests, answers) = (
-        [
-            get("/"),
-            post("/read", 2, "{}"),
-            post("/refuse", 2, "{}"),
-            get("/"),
-        ],
-        [200, 200, 413, 200],
-    );
-    for (request, status) in requests.iter().zip(answers) {
+    let mut is_in_doubt = false;
+    for (request, status) in [
+        (get("/"), 200),
+        (post("/read", 2, "{}"), 200),
+        (get("/"), 200),
+        (post("/refuse", 2, "{}"), 413),
+        (get("/"), 200),
+    ] {
         let (first, rest) = request.split_at(1);
         let before = Instant::now();
         client.send(first);
+        // Others are served after the byte above has been read: there is one thread.
+        for _ in 0..2 {
+            server.connect().expect_served();
+            server.arrival();
+        }
         let between = Instant::now();
         client.send(rest);
         assert_eq!(client.answer().status, status);
         let first_byte = server.arrival().first_byte;
         assert!(before <= first_byte, "{request}");
-        // The server may be late to read, never early.
-        assert!(first_byte <= Instant::now() && between >= before);
+        // A byte behind a body that nobody read may be one of that body.
+        assert!(first_byte <= between || is_in_doubt, "{request}");
+        is_in_doubt = status == 413;
     }
 }
 
