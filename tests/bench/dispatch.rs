@@ -4,7 +4,7 @@
 //! Callgrind runs each process twice, with work and with hardly any, and what starting, ending and the time itself cost
 //! falls out.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, ensure};
 use callback_friend_delete::FriendDelete;
@@ -153,21 +153,22 @@ pub(crate) fn prepare(arguments: &PrepareArguments) -> anyhow::Result<()> {
 }
 
 /// The child of [`serve_counted`]: the gateway, but for its allocator.
-pub(crate) fn host(arguments: &HostArguments) -> ExitCode {
+pub(crate) fn host(arguments: &HostArguments) -> anyhow::Result<()> {
     let environment = std::env::vars().filter(|(name, _)| name.starts_with("GATEWAY_"));
     let environment = environment.collect();
     match arguments.installed {
         Plugins::One => {
             let callbacks = Callbacks::new().with(FriendDelete);
-            serve(None, environment, callbacks, Durability::Synced)
+            serve(None, environment, callbacks, Durability::Synced)?;
         }
         Plugins::All => serve(
             None,
             environment,
             callbacks::installed(),
             Durability::Synced,
-        ),
+        )?,
     }
+    Ok(())
 }
 
 /// Instructions that preparing the bodies takes, and writing them.

@@ -117,9 +117,6 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(Command::Host(host)) = &arguments.command {
-        return dispatch::host(host);
-    }
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -134,6 +131,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(Command::Serve(role)) => return peers::serve(role),
         Some(Command::Machine) => return print(&machine::facts(&arguments.directory)?),
         Some(Command::Prepare(prepare)) => return dispatch::prepare(prepare),
+        Some(Command::Host(host)) => return dispatch::host(host),
         // `cargo test --benches` runs benches too; figures of that would mean nothing.
         None if !arguments.bench => return print("run it with `cargo bench --profile dist`\n"),
         _ => {}

@@ -33,7 +33,6 @@ mod tail;
 mod test_server;
 mod transport;
 mod trigger;
-mod welcome;
 
 use std::{ffi::OsString, io, io::IsTerminal, process::ExitCode};
 
@@ -50,8 +49,6 @@ use self::{
 };
 use crate::run::{Durability, serve};
 
-pub use self::welcome::{Invocation, welcome};
-
 /// Parses the arguments and does what they say.
 pub fn main<L: List>(callbacks: Callbacks<L>) -> ExitCode {
     let arguments = rewrite(std::env::args_os().collect());
@@ -65,7 +62,7 @@ pub fn main<L: List>(callbacks: Callbacks<L>) -> ExitCode {
     let width = terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0));
     let mut output = Output::new(&mut stdout, arguments.json, is_terminal).fitted(width);
     match run(arguments, callbacks, &mut output) {
-        Ok(exit_code) => exit_code,
+        Ok(ending) => ending.exit_code(),
         Err(failure) => {
             failure.print(&mut io::stderr().lock());
             failure.exit_code()
@@ -85,7 +82,7 @@ fn run<L: List>(
     arguments: Arguments,
     callbacks: Callbacks<L>,
     output: &mut Output<'_>,
-) -> Result<ExitCode, Failure> {
+) -> Result<Ending, Failure> {
     let loader = Loader::new(arguments.config, environment()?);
     let command = arguments
         .command
@@ -98,7 +95,8 @@ fn run<L: List>(
             } else {
                 Durability::Synced
             };
-            return Ok(serve(file.as_deref(), environment, callbacks, durability));
+            serve(file.as_deref(), environment, callbacks, durability)?;
+            Ending::Done
         }
         Command::Config { action } => {
             configuration::run(action, &loader, &callbacks.descriptors(), output)?
@@ -144,7 +142,7 @@ fn run<L: List>(
         Command::Journal { action } => journal::run(action, &loader, output)?,
         Command::Healthcheck(options) => healthcheck::run(&options, &loader, output)?,
     };
-    Ok(ending.exit_code())
+    Ok(ending)
 }
 
 fn dispatcher<L: List>(callbacks: Callbacks<L>) -> Result<Dispatcher, Failure> {

@@ -10,6 +10,7 @@ mod port;
 mod reload;
 mod serve;
 mod service;
+mod welcome;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -25,7 +26,7 @@ use crate::config::{Checked, Config, Problems};
 
 use service::Service;
 
-pub use serve::serve;
+pub use serve::{ServeError, serve};
 
 /// The sockets, bound before anything is opened, so that two gateways on one port find out at once.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::escape::escape;
-use crate::config::Problems;
+use crate::{config::Problems, run::ServeError};
 
 /// A command did what it was asked, and this is what it found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,16 @@ impl Failure {
     }
 }
 
+/// The gateway did not start, or did not end well.
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Configuration(problems) => Self::Configuration(problems),
+            ServeError::Failed(error) => Self::Failed(format!("{error:#}")),
+        }
+    }
+}
+
 /// A failure to write the output.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
@@ -129,6 +139,13 @@ mod tests {
             2,
             "error: the configuration has problems\n  a.b: wrong\n  c: missing\n",
         );
+    }
+
+    #[test]
+    fn a_gateway_that_fails_is_told_in_one_line() {
+        let error = anyhow::anyhow!("no\nspace").context("failed to open the log");
+        let expected = "error: failed to open the log: no\\nspace\n";
+        check(&ServeError::Failed(error).into(), 1, expected);
     }
 
     #[test]

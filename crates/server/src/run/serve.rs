@@ -1,10 +1,9 @@
-//! The process around [`run`]: configuration, logs, signals, the words at the start and the exit code.
+//! The process around [`run`]: configuration, logs, signals and the words at the start.
 
 use std::{
     io::Write,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::ExitCode,
 };
 
 use anyhow::Context as _;
@@ -16,11 +15,22 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{Control, Durability, Listeners, demo, files, logs, run};
-use crate::{
-    cli,
-    config::{self, Checked, Config, Problems},
+use super::{
+    Control, Durability, Listeners, demo, files, logs, run,
+    welcome::{self, Invocation},
 };
+use crate::config::{self, Checked, Config, Problems};
+
+/// Why the gateway did not start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration is wrong; nothing was opened.
+    #[error(transparent)]
+    Configuration(#[from] Problems),
+    /// Anything else, with its causes.
+    #[error("{0:#}")]
+    Failed(anyhow::Error),
+}
 
 /// Where the configuration comes from, to be read again on SIGHUP.
 #[derive(Debug)]
@@ -29,36 +39,24 @@ struct Source {
     environment: Vec<(String, String)>,
 }
 
-/// The exit code of a wrong configuration.
-const CONFIGURATION: u8 = 2;
-
-/// Serves until SIGTERM or SIGINT. 0 after a clean stop, 2 for a wrong configuration, 1 otherwise.
+/// Serves until SIGTERM or SIGINT; returns after a clean stop.
+///
+/// # Errors
+///
+/// When the configuration is wrong, something can't be opened or started, or did not close.
 pub fn serve<L: List>(
     file: Option<&Path>,
     environment: Vec<(String, String)>,
     callbacks: Callbacks<L>,
     durability: Durability,
-) -> ExitCode {
+) -> Result<(), ServeError> {
     let source = Source {
         file: file.map(Path::to_owned),
         environment,
     };
     let descriptors = callbacks.descriptors();
-    let read = source.read();
-    let checked = match read.and_then(|config| config::check(config, &descriptors)) {
-        Ok(checked) => checked,
-        Err(problems) => {
-            eprintln!("{problems}");
-            return CONFIGURATION.into();
-        }
-    };
-    match start(&source, checked, callbacks, durability) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let checked = config::check(source.read()?, &descriptors)?;
+    start(&source, checked, callbacks, durability).map_err(ServeError::Failed)
 }
 
 fn start<L: List>(
@@ -120,12 +118,12 @@ fn welcome(source: &Source, checked: &Checked, listeners: &Listeners) -> anyhow:
     let address = |socket: &TcpListener| socket.local_addr().context("failed to read an address");
     let configured = checked.config.apps.keys().next();
     let program = std::env::args().next().unwrap_or_default();
-    Ok(cli::welcome(
+    Ok(welcome::welcome(
         &checked.config,
         address(&listeners.callbacks)?,
         address(&listeners.admin)?,
         configured.map_or(demo::NAME, String::as_str),
-        cli::Invocation {
+        Invocation {
             program: &program,
             file: source.file.as_deref(),
         },

@@ -6,11 +6,11 @@ use crate::config::{self, Config};
 
 /// How this process was started, as far as a command for another shell has to repeat it.
 #[derive(Debug, Clone, Copy)]
-pub struct Invocation<'a> {
+pub(super) struct Invocation<'a> {
     /// The program as it was called, `argv[0]`: perhaps a relative path that is not on PATH.
-    pub program: &'a str,
+    pub(super) program: &'a str,
     /// `--config`, if it was given.
-    pub file: Option<&'a Path>,
+    pub(super) file: Option<&'a Path>,
 }
 
 /// The command that is shown; its plug-in is always installed.
@@ -21,7 +21,7 @@ const COMMAND: &str = "trigger Sns.CallbackFriendDelete --from-account alice --t
 ///
 /// The addresses are those that were bound, which differ from the configuration's where a port is 0. `app` is the name
 /// of the app that the command is for.
-pub fn welcome(
+pub(super) fn welcome(
     config: &Config,
     callback_address: SocketAddr,
     admin_address: SocketAddr,
