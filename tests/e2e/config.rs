@@ -19,6 +19,7 @@ fn every_problem_is_named_at_once_and_no_secret_is_shown() {
     for command in [&["serve"][..], &["config", "check"]] {
         let output = setup.run(command);
         assert_eq!(output.status.code(), Some(2), "{command:?}");
+        assert!(output.stderr.starts_with(b"error: "), "{command:?}");
         let said = format!(
             "{}{}",
             String::from_utf8_lossy(&output.stdout),

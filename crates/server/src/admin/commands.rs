@@ -36,8 +36,6 @@ pub(crate) struct CommandInfo {
     source: String,
     /// `before` or `after`: whether Chat waits for a verdict.
     phase: String,
-    /// Whether a plug-in is installed for it.
-    installed: bool,
     /// Callbacks of it that were let in since the gateway's start and have ended, of all apps, simulated ones, too.
     received: u64,
     /// How many of them ended in which way: `ok`, `repeated`, `unanswered`, and for a before-command also `refused`,
@@ -99,7 +97,6 @@ impl CommandInfo {
             summary: descriptor.summary.to_owned(),
             source: descriptor.source.to_owned(),
             phase: descriptor.phase.as_str().to_owned(),
-            installed: true,
             received: outcomes.iter().map(|(_, count)| count).sum(),
             outcomes: outcomes
                 .into_iter()
