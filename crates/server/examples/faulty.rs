@@ -1,5 +1,5 @@
 //! The gateway with plug-ins that misbehave, for the end-to-end tests: they block their thread, panic, err and dawdle,
-//! each under a command of its own. One that behaves takes batches, which no command of Chat's that is installed has.
+//! each under a command of its own. One that behaves takes batches, whose tests then depend on no command of Chat's.
 //!
 //! Each attempt of a handler appends a line `command id attempt` to the file named by `FAULTY_RAN`, before anything
 //! goes wrong. Not an example to copy for a plug-in: that is the crate `callback-friend-delete`.

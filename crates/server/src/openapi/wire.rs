@@ -16,6 +16,9 @@ use crate::admin::paths;
 /// The group that it is shown in.
 pub(crate) const TAG: &str = "Callbacks";
 
+/// Refusals that may come when the body was read, or a part of it.
+const MAY_HAVE_READ: [u16; 3] = [408, 413, 503];
+
 const DESCRIPTION: &str = "What Tencent Cloud Chat calls, on the callback listener. The answer is HTTP 200 with the \
     command's ack; an after-callback is acknowledged once it is on disk. A body that is not as documented is \
     journaled and acknowledged all the same. `GET`, `HEAD`, and a `POST` without app id and command, are taken for a \
@@ -137,8 +140,13 @@ fn refusals(document: &Value) -> Vec<(String, Value)> {
                 .map(|refusal| format!("`{}`", refusal.reason()))
                 .collect();
             let text = refusals.first().map_or("", |refusal| refusal.text());
+            let nothing = if MAY_HAVE_READ.contains(&status) {
+                "stored"
+            } else {
+                "read or stored"
+            };
             let response = json!({
-                "description": format!("Refused ({}): nothing was read or stored.", reasons.join(", ")),
+                "description": format!("Refused ({}): nothing was {nothing}.", reasons.join(", ")),
                 "content": { JSON: {
                     "schema": schema,
                     "example": { "ActionStatus": "FAIL", "ErrorCode": 1, "ErrorInfo": text },

@@ -63,7 +63,7 @@ impl Port {
             .name(name)
             .spawn(move || {
                 runtime.block_on(serve);
-                // A name that is still being looked up for a decider must not hold up the stop.
+                // What the admin API still reads for a caller that is gone must not hold up the stop.
                 runtime.shutdown_background();
             })
             .context("failed to start a listener's thread")?;

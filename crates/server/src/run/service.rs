@@ -211,8 +211,8 @@ impl Service {
         dead.map(|(part, _)| part)
     }
 
-    /// Fails `/readyz`, drains, stops accepting, finishes what is in flight, syncs, closes. All but the drain and the
-    /// last sync within the grace period.
+    /// Fails `/readyz`, drains, stops accepting, finishes what is in flight, syncs, closes. Callbacks and handlers end
+    /// within the grace period; the drain comes before it, [`ADMIN_GRACE`] and the last sync after it.
     pub(super) async fn stop(mut self, config: &ShutdownConfig) -> anyhow::Result<()> {
         info!("stopping");
         self.readiness.stop();
