@@ -35,6 +35,9 @@ pub use problem::{Problem, Problems};
 pub use secret::{SecretError, read_secret};
 pub use validate::{Checked, check};
 
+/// The most bytes that `callbacks.body_max` may allow.
+pub const BODY_MAX_MAX: usize = 64 << 20;
+
 /// Everything that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

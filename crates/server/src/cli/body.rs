@@ -10,9 +10,7 @@ use gateway_core::Dispatcher;
 use serde_json::Value;
 
 use super::{arguments::TriggerOptions, failure::Failure, fields};
-
-/// The longest body that a configuration can allow.
-const BODY_BYTES_MAX: u64 = 64 << 20;
+use crate::config::BODY_MAX_MAX;
 
 /// The bytes to send. Without fields to replace, a file goes as it is, whatever it holds.
 pub(super) fn build(options: &TriggerOptions, dispatcher: &Dispatcher) -> Result<Vec<u8>, Failure> {
@@ -59,11 +57,11 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     };
     reader
         .by_ref()
-        .take(BODY_BYTES_MAX + 1)
+        .take(BODY_MAX_MAX as u64 + 1)
         .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > BODY_BYTES_MAX {
+    if bytes.len() > BODY_MAX_MAX {
         return Err(io::Error::other(format!(
-            "longer than {BODY_BYTES_MAX} bytes"
+            "longer than {BODY_MAX_MAX} bytes"
         )));
     }
     Ok(bytes)

@@ -2,8 +2,11 @@
 //!
 //! The format: <https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream>
 
-/// Longer than any message of ours; a bound on what a stream without line breaks can cost.
-const MESSAGE_BYTES_MAX: usize = 16 << 20;
+use crate::config::BODY_MAX_MAX;
+
+/// Longer than any message of ours: an event with the longest body in base64, those whom it is about, and acks that
+/// rewrite it. A bound on what a stream without line breaks can cost.
+const MESSAGE_BYTES_MAX: usize = 4 * BODY_MAX_MAX;
 
 /// One message of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,12 +21,13 @@ pub(super) struct Message {
 
 /// A message grew beyond what the gateway ever sends.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a message of the stream is longer than {MESSAGE_BYTES_MAX} bytes")]
+#[error("a message of the stream is longer than any of a gateway's")]
 pub(super) struct TooLong;
 
 /// Remembers what is not yet a whole message. One for each connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Parser {
+    bytes_max: usize,
     line: Vec<u8>,
     after_return: bool,
     started: bool,
@@ -35,6 +39,26 @@ pub(super) struct Parser {
 }
 
 impl Parser {
+    /// For a stream of a gateway's.
+    pub(super) const fn new() -> Self {
+        Self::bounded(MESSAGE_BYTES_MAX)
+    }
+
+    /// For messages of so many bytes.
+    const fn bounded(bytes_max: usize) -> Self {
+        Self {
+            bytes_max,
+            line: Vec::new(),
+            after_return: false,
+            started: false,
+            event: String::new(),
+            data: Vec::new(),
+            data_bytes: 0,
+            has_field: false,
+            id: None,
+        }
+    }
+
     /// Takes the next bytes and gives the messages that they complete.
     ///
     /// # Errors
@@ -50,7 +74,7 @@ impl Parser {
                 b'\n' | b'\r' => messages.extend(self.end_line()),
                 _ => self.line.push(byte),
             }
-            if self.line.len() + self.data_bytes > MESSAGE_BYTES_MAX {
+            if self.line.len() + self.data_bytes > self.bytes_max {
                 return Err(TooLong);
             }
         }
@@ -119,7 +143,7 @@ mod tests {
     }
 
     fn check_chunks(chunks: &[&[u8]]) {
-        let mut parser = Parser::default();
+        let mut parser = Parser::new();
         let messages: Vec<Message> = chunks
             .iter()
             .flat_map(|chunk| parser.push(chunk).unwrap())
@@ -139,9 +163,17 @@ mod tests {
     }
 
     #[test]
+    fn an_event_with_a_long_body_is_a_message() {
+        let mut parser = Parser::new();
+        let data = "x".repeat(17 << 20);
+        let messages = parser.push(format!("data: {data}\n\n").as_bytes());
+        assert!(messages.is_ok_and(|messages| messages.len() == 1));
+    }
+
+    #[test]
     fn a_stream_without_breaks_is_cut_off() {
-        let mut parser = Parser::default();
-        let chunk = vec![b'x'; MESSAGE_BYTES_MAX];
+        let mut parser = Parser::bounded(1 << 10);
+        let chunk = vec![b'x'; 1 << 10];
         assert_eq!(parser.push(&chunk), Ok(Vec::new()));
         assert_eq!(parser.push(b"x"), Err(TooLong));
     }
@@ -158,7 +190,7 @@ mod tests {
 
         #[test]
         fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-            let mut parser = Parser::default();
+            let mut parser = Parser::new();
             let _messages = parser.push(&bytes);
         }
     }

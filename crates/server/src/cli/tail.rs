@@ -72,7 +72,7 @@ fn follow(
     output: &mut Output<'_>,
     notices: &mut dyn Write,
 ) -> Result<String, Failure> {
-    let mut parser = Parser::default();
+    let mut parser = Parser::new();
     let mut chunk = vec![0; 64 << 10];
     loop {
         let count = match reader.read(&mut chunk) {

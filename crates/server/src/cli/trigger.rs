@@ -13,9 +13,10 @@ use super::{
     network,
     output::Output,
 };
+use crate::config::BODY_MAX_MAX;
 
 /// An ack holds a rewritten message at most.
-const ACK_BYTES_MAX: u64 = 64 << 20;
+const ACK_BYTES_MAX: u64 = BODY_MAX_MAX as u64;
 
 /// What came back.
 pub(super) struct Acked {

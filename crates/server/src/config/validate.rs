@@ -12,7 +12,7 @@ use gateway_core::{App, Apps, AppsError, Descriptor, Phase, Token};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    AppConfig, CallbacksConfig, Config, Problem, Problems,
+    AppConfig, BODY_MAX_MAX, CallbacksConfig, Config, Problem, Problems,
     commands::{CheckedCommands, check_commands},
     deciders::{CheckedDecider, check_deciders},
     secret,
@@ -170,7 +170,7 @@ fn check_capacities(config: &Config, problems: &mut Vec<Problem>) {
             "callbacks.body_max",
             config.callbacks.body_max.as_u64(),
             1024,
-            64 << 20,
+            BODY_MAX_MAX as u64,
         ),
         (
             "journal.queue_bytes",

@@ -16,13 +16,12 @@ use poem_openapi::{
 };
 use serde::Serialize;
 
-use crate::admin::{PROBLEM_CONTENT_TYPE, Problem, ProblemBody};
+use crate::{
+    admin::{PROBLEM_CONTENT_TYPE, Problem, ProblemBody},
+    config::BODY_MAX_MAX,
+};
 
 const JSON: &str = "application/json";
-
-/// The longest body that is read to be simulated: the most that `callbacks.body_max` may be. What it is, is the
-/// pipeline's business.
-const RAW_BYTES_MAX: usize = 64 << 20;
 
 /// The header of a simulated callback's answer that names its event.
 const EVENT_ID: &str = "X-Event-Id";
@@ -94,7 +93,8 @@ impl<T: Type> ParsePayload for Raw<T> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(_request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
-        let bytes = body.take()?.into_bytes_limit(RAW_BYTES_MAX).await?;
+        // What `callbacks.body_max` is, is the pipeline's business.
+        let bytes = body.take()?.into_bytes_limit(BODY_MAX_MAX).await?;
         Ok(Self {
             bytes,
             documented: PhantomData,
