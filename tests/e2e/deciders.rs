@@ -248,13 +248,12 @@ fn a_reload_exchanges_who_decides_or_nothing() {
     configure(&setup, &sink, "", "policy = { ErrorCode = 10100 }\n");
     gateway.signal("HUP");
     gateway.reaches("gateway_config_reloads_total", &[("result", "failed")], 1);
-    assert!(
-        setup
-            .logs()
-            .contains("policy: not an ack that Chat honours"),
-        "{}",
-        setup.logs()
+    let origin = setup.path("gateway.toml");
+    let expected = format!(
+        "policy ({}): not an ack that Chat honours",
+        origin.display()
     );
+    assert!(setup.logs().contains(&expected), "{}", setup.logs());
     assert_eq!(json_of(&gateway.call(C2C, message("b"))), ack(1, json!({})));
     assert_eq!(sink.connections(), 1, "the decider goes on as it was");
     setup.configure(&format!(
