@@ -2,7 +2,7 @@
 //!
 //! Threads: one for each `callbacks.threads`, one for the admin listener and those on which it reads, the journal's
 //! writer, the index's flush, the follower, one for each plug-in that has had work, and one for each decider. Start at
-//! [`run`]; [`serve`] adds what a process needs: logs, signals, words.
+//! [`run`]; [`serve()`] adds what a process needs: logs, signals, words.
 
 mod demo;
 mod files;

@@ -133,7 +133,7 @@ pub(super) struct Filters {
     pub(super) shadow: Option<String>,
 }
 
-/// Options that are not listed here are fields of the body: see [`rewrite`].
+/// Options that are not listed here are fields of the body: see `rewrite.rs`.
 #[derive(Debug, Args)]
 pub(super) struct TriggerOptions {
     /// The callback command, e.g. Sns.CallbackFriendDelete

@@ -40,7 +40,7 @@ fn note(
     origins: &mut BTreeMap<String, String>,
 ) -> Option<String> {
     let origin = match value {
-        Value::Dict(_, dict) => {
+        Value::Dict(_, dict) if !dict.is_empty() => {
             let inner: Vec<Option<String>> = dict
                 .iter()
                 .map(|(name, value)| {
@@ -61,4 +61,49 @@ fn note(
 /// Commands have a dot in their names and are quoted in keys; here they are found either way.
 fn unquoted(key: &str) -> String {
     key.replace('"', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load;
+
+    /// Where keys stand, when a file sets some and a variable another.
+    fn check(expected: &[(&str, Option<&str>)]) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("gateway.toml");
+        let text = "[admin]\nhosts = [\"a\"]\n[apps.shop]\nsdk_app_id = 1\n[commands.\"Empty.Table\"]\n\
+                    [commands.\"C2C.CallbackBeforeSendMsg\"]\npolicy = { ErrorCode = 1 }\n";
+        std::fs::write(&path, text).unwrap();
+        let variable = ("GATEWAY_LOG__LEVEL".to_owned(), "warn".to_owned());
+        let config = load(Some(&path), [variable]).unwrap();
+        let file = path.display().to_string();
+        for (key, origin) in expected {
+            let origin = origin.map(|origin| origin.replace("FILE", &file));
+            assert_eq!(config.origins.get(key), origin.as_deref(), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_key_stands_in_the_last_layer_that_sets_it() {
+        check(&[
+            ("admin.hosts", Some("FILE")),
+            ("log.level", Some("GATEWAY_LOG__LEVEL")),
+            ("log.format", None),
+            ("apps.shop", Some("FILE")),
+            (
+                "commands.\"C2C.CallbackBeforeSendMsg\".policy",
+                Some("FILE"),
+            ),
+            ("commands.\"Empty.Table\"", Some("FILE")),
+        ]);
+    }
+
+    #[test]
+    fn a_key_that_is_missing_stands_where_its_table_does() {
+        check(&[
+            ("apps.shop.token_files", Some("FILE")),
+            ("admin.token_file", None),
+            ("deciders", None),
+        ]);
+    }
 }
