@@ -21,6 +21,13 @@ struct Passed {
 }
 
 impl Throttle {
+    /// One that has let nothing through yet.
+    pub(crate) const fn new() -> Self {
+        Self {
+            last: Mutex::new(None),
+        }
+    }
+
     /// Whether to log now; if so, how many lines were held back since the last one.
     pub(crate) fn pass(&self, now: Instant) -> Option<u64> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

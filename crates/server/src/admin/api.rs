@@ -106,8 +106,7 @@ impl Api {
                 next: next.map(|cursor| cursor.to_string()),
             }))
         };
-        let page = self.0.queries.request(work).await?;
-        page.map_err(|error| Problem::internal("read the journal", &Causes(&error)))
+        Ok(self.0.queries.request(work).await??)
     }
 
     /// The events as they come
@@ -170,10 +169,7 @@ impl Api {
         })?;
         let (finder, head) = (self.0.finder(), *self.0.parts.head.borrow());
         let work = move || -> Result<Option<Reply<EventDetail>>, Problem> {
-            let found = finder
-                .lookup(head, parsed)
-                .map_err(|error| Problem::internal("read the journal", &Causes(&error)))?;
-            match found {
+            match finder.lookup(head, parsed)? {
                 Lookup::Event(detail) => Ok(Some(Reply::new(&*detail))),
                 Lookup::Missing => Ok(None),
                 Lookup::Damaged => Err(Problem::internal(

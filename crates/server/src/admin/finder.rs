@@ -66,6 +66,18 @@ pub(crate) enum FindError {
     State(#[from] StateError),
 }
 
+// === impl FindError ===
+
+impl FindError {
+    /// Whether it is to be tried again in a moment.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(
+            self,
+            Self::Read(ReadError::Busy { .. }) | Self::Index(IndexError::Busy { .. })
+        )
+    }
+}
+
 /// One event, looked up by its id.
 #[derive(Debug)]
 pub(crate) enum Lookup {

@@ -2,7 +2,9 @@
 //!
 //! Whatever goes wrong below the front of the listener becomes a [`Problem`], poem's own errors included.
 
-use std::fmt;
+use std::{fmt, time::Instant};
+
+use gateway_core::Causes;
 
 use poem::{
     Error, IntoResponse, Response,
@@ -11,8 +13,10 @@ use poem::{
 };
 use poem_openapi::Object;
 use serde::Serialize;
+use tracing::error;
 
-use super::paths;
+use super::{finder::FindError, paths};
+use crate::throttle::Throttle;
 
 /// Why a request was not answered as asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,15 @@ pub(crate) struct Problem {
     status: StatusCode,
     detail: String,
     header: Option<(HeaderName, &'static str)>,
+}
+
+static FAILURES: Throttle = Throttle::new();
+
+/// Logs that something failed, within the log's share of failures, whoever provokes them.
+pub(crate) fn log(what: &str, error: &dyn fmt::Display) {
+    if let Some(held_back) = FAILURES.pass(Instant::now()) {
+        error!(%error, held_back, "failed to {what}");
+    }
 }
 
 /// Why a request was not answered as asked (RFC 9457).
@@ -75,7 +88,7 @@ impl Problem {
 
     /// 500: the cause is logged here, since it may name files that are none of the caller's business.
     pub(crate) fn internal(what: &str, error: &dyn fmt::Display) -> Self {
-        tracing::error!(%error, "failed to {what}");
+        log(what, error);
         let detail = format!("failed to {what}; the gateway's log says why");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
     }
@@ -102,6 +115,15 @@ impl Problem {
             }
             status => Self::new(status, error.to_string()),
         }
+    }
+}
+
+impl From<FindError> for Problem {
+    fn from(error: FindError) -> Self {
+        if error.is_busy() {
+            return Self::busy("too many read the journal at this moment");
+        }
+        Self::internal("read the journal", &Causes(&error))
     }
 }
 

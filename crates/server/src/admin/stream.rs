@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     Shared,
     cursor::Cursor,
-    problem::Problem,
+    problem::{self, Problem},
     selection::Selection,
     tail::{Item, Kind, Tail},
 };
@@ -52,7 +52,7 @@ fn body(tail: Tail, permit: OwnedSemaphorePermit) -> Body {
             Ok(Some(item)) => Some((Ok::<_, std::io::Error>(encode(&item)), Some((tail, permit)))),
             Ok(None) => None,
             Err(error) => {
-                tracing::error!(error = %Causes(&error), "failed to read the journal for a stream");
+                problem::log("read the journal for a stream", &Causes(&error));
                 Some((Err(std::io::Error::other(error)), None))
             }
         }
