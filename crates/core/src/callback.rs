@@ -169,6 +169,13 @@ impl EventTime {
         }
     }
 
+    /// The first of several times that is one, each as in [`EventTime::from_unix`]: in milliseconds or seconds, 0 for a
+    /// missing one. For commands whose newer bodies have an `EventTime` in milliseconds, and whose older ones have only
+    /// the message's time in seconds.
+    pub fn first_of<const N: usize>(times: [Option<i64>; N]) -> Option<Self> {
+        times.into_iter().flatten().find_map(Self::from_unix)
+    }
+
     /// Milliseconds since the Unix epoch.
     pub const fn as_millis(self) -> i64 {
         self.0
@@ -220,5 +227,15 @@ mod tests {
         assert_eq!(millis(i64::MAX), Some(i64::MAX));
         assert_eq!(millis(0), None);
         assert_eq!(millis(-5), None);
+    }
+
+    #[test]
+    fn the_first_time_that_is_one_counts() {
+        let millis = |times| EventTime::first_of(times).map(EventTime::as_millis);
+        let (event, message) = (1_557_481_127_123, 1_557_481_126);
+        assert_eq!(millis([Some(event), Some(message)]), Some(event));
+        assert_eq!(millis([None, Some(message)]), Some(message * 1000));
+        assert_eq!(millis([Some(0), Some(message)]), Some(message * 1000));
+        assert_eq!(millis([Some(0), None]), None);
     }
 }

@@ -89,7 +89,7 @@ impl Callback for BotC2cMessage {
     }
 
     fn time(request: &BotC2cMessageRequest) -> Option<EventTime> {
-        EventTime::from_unix(request.event_time)
+        EventTime::first_of([Some(request.event_time), Some(request.message_time)])
     }
 
     async fn handle(

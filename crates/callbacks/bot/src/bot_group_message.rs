@@ -90,7 +90,7 @@ impl Callback for BotGroupMessage {
     }
 
     fn time(request: &BotGroupMessageRequest) -> Option<EventTime> {
-        EventTime::from_unix(request.event_time)
+        EventTime::first_of([Some(request.event_time), Some(request.message_time)])
     }
 
     async fn handle(

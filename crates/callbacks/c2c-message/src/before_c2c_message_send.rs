@@ -83,10 +83,7 @@ impl Callback for BeforeC2cMessageSend {
     }
 
     fn time(request: &BeforeC2cMessageSendRequest) -> Option<EventTime> {
-        request
-            .event_time
-            .and_then(EventTime::from_unix)
-            .or_else(|| EventTime::from_unix(request.message_time))
+        EventTime::first_of([request.event_time, Some(request.message_time)])
     }
 
     async fn handle(

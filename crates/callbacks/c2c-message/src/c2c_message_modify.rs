@@ -76,6 +76,7 @@ impl Callback for C2cMessageModify {
     }
 
     fn time(request: &C2cMessageModifyRequest) -> Option<EventTime> {
+        // Not `MsgTime`, where this is missing: that is when the message was sent, and this tells of its edit.
         EventTime::from_unix(request.event_time)
     }
 

@@ -54,7 +54,7 @@ impl Callback for C2cMessageRead {
     }
 
     fn time(request: &C2cMessageReadRequest) -> Option<EventTime> {
-        request.event_time.and_then(EventTime::from_unix)
+        EventTime::first_of([request.event_time])
     }
 
     async fn handle(

@@ -58,7 +58,7 @@ impl Callback for GroupMemberStateChange {
     }
 
     fn time(request: &GroupMemberStateChangeRequest) -> Option<EventTime> {
-        request.event_time.and_then(EventTime::from_unix)
+        EventTime::first_of([request.event_time])
     }
 
     async fn handle(

@@ -108,7 +108,7 @@ impl Callback for GroupMessageSend {
     }
 
     fn time(request: &GroupMessageSendRequest) -> Option<EventTime> {
-        EventTime::from_unix(request.event_time)
+        EventTime::first_of([Some(request.event_time), Some(request.message_time)])
     }
 
     async fn handle(

@@ -61,7 +61,7 @@ impl Callback for OfficialMessageSend {
     }
 
     fn time(request: &OfficialMessageSendRequest) -> Option<EventTime> {
-        EventTime::from_unix(request.event_time)
+        EventTime::first_of([Some(request.event_time), Some(request.message_time)])
     }
 
     async fn handle(
