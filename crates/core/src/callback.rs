@@ -33,8 +33,10 @@ pub trait Callback: Send + Sync + 'static {
     /// The accounts and groups that the event is about; it is found by them.
     fn subjects(request: &Self::Request) -> Subjects;
 
-    /// When it happened, where the body says so.
-    fn time(request: &Self::Request) -> Option<EventTime>;
+    /// When it happened, where the body says so; by default it does not.
+    fn time(_request: &Self::Request) -> Option<EventTime> {
+        None
+    }
 
     /// What a batch consists of, where one body tells of several things; they are listed with the event.
     fn items(_request: &Self::Request) -> Vec<Item> {
@@ -43,15 +45,60 @@ pub trait Callback: Send + Sync + 'static {
 
     /// Does the work: for an after-command at least once, after the ack; for a before-command within the deadline.
     ///
+    /// By default there is no work: a before-command allows, and an after-event is only taken note of. It is journaled,
+    /// found and delivered all the same. Write one where the command has something of its own to do, in an `impl` under
+    /// `#[async_trait]`; who installs the plug-in can put another in its place ([`Callback::handled_by`]).
+    ///
+    /// ```
+    /// # use async_trait::async_trait;
+    /// # use gateway_core::{Callback, Context, HandlerError, Noted, Subjects};
+    /// # use poem_openapi::Object;
+    /// # use serde::Deserialize;
+    /// # pub struct Shop;
+    /// # impl Shop {
+    /// #     async fn forget(&self, _owner: &str, _removed: &str) -> Result<(), std::io::Error> { Ok(()) }
+    /// # }
+    /// # pub struct FriendDelete { shop: Shop }
+    /// # #[derive(Deserialize, Object)]
+    /// # pub struct FriendDeleteRequest { pair_list: Vec<RemovedFriend> }
+    /// # #[derive(Deserialize, Object)]
+    /// # pub struct RemovedFriend { owner: String, removed: String }
+    /// #[async_trait]
+    /// impl Callback for FriendDelete {
+    ///     // The constants, types and `subjects` as in every plug-in.
+    /// #   const COMMAND: &'static str = "Sns.CallbackFriendDelete";
+    /// #   const FEATURE: &'static str = "Friends";
+    /// #   const SUMMARY: &'static str = "Friends were removed from friend lists";
+    /// #   const SOURCE: &'static str = "https://example.com";
+    /// #   const SAMPLE: &'static str = "{}";
+    /// #   type Request = FriendDeleteRequest;
+    /// #   type Answer = Noted;
+    /// #   fn subjects(_request: &FriendDeleteRequest) -> Subjects { Subjects::default() }
+    ///     async fn handle(
+    ///         &self,
+    ///         _cx: &Context,
+    ///         request: FriendDeleteRequest,
+    ///     ) -> Result<Noted, HandlerError> {
+    ///         for RemovedFriend { owner, removed } in &request.pair_list {
+    ///             let forgotten = self.shop.forget(owner, removed).await;
+    ///             forgotten.map_err(HandlerError::new)?;
+    ///         }
+    ///         Ok(Noted)
+    ///     }
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// An after-event whose handler errs is parked and tried again; a before-callback gets the failure policy's
     /// answer.
     async fn handle(
         &self,
-        cx: &Context,
+        _cx: &Context,
         request: Self::Request,
-    ) -> Result<Self::Answer, HandlerError>;
+    ) -> Result<Self::Answer, HandlerError> {
+        Ok(Self::Answer::allow(&request))
+    }
 
     /// The same command with another handler in the place of its own.
     fn handled_by<H: Handler<Self>>(self, handler: H) -> Handled<Self, H>

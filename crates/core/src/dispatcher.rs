@@ -324,7 +324,6 @@ mod tests {
         from: String,
     }
 
-    #[async_trait]
     impl Callback for Greeting {
         const COMMAND: &'static str = "Test.Greeting";
         const FEATURE: &'static str = "Tests";
@@ -338,18 +337,6 @@ mod tests {
         fn subjects(request: &GreetingRequest) -> Subjects {
             assert_ne!(request.from, "mallory", "a plug-in panics");
             Subjects::default().account(&request.from)
-        }
-
-        fn time(_request: &GreetingRequest) -> Option<EventTime> {
-            None
-        }
-
-        async fn handle(
-            &self,
-            _cx: &Context,
-            _request: GreetingRequest,
-        ) -> Result<Noted, HandlerError> {
-            Ok(Noted)
         }
     }
 

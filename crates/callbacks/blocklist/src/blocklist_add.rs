@@ -1,7 +1,6 @@
 //! `Sns.CallbackBlackListAdd`: accounts were added to blocklists.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -24,7 +23,6 @@ pub struct BlocklistAddRequest {
     pub pair_list: Vec<BlocklistEntry>,
 }
 
-#[async_trait]
 impl Callback for BlocklistAdd {
     const COMMAND: &'static str = "Sns.CallbackBlackListAdd";
     const FEATURE: &'static str = "Blocklist";
@@ -37,18 +35,6 @@ impl Callback for BlocklistAdd {
 
     fn subjects(request: &BlocklistAddRequest) -> Subjects {
         subjects(&request.pair_list)
-    }
-
-    fn time(_request: &BlocklistAddRequest) -> Option<EventTime> {
-        None
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: BlocklistAddRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

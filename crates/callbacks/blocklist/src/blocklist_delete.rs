@@ -1,7 +1,6 @@
 //! `Sns.CallbackBlackListDelete`: accounts were removed from blocklists.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -24,7 +23,6 @@ pub struct BlocklistDeleteRequest {
     pub pair_list: Vec<BlocklistEntry>,
 }
 
-#[async_trait]
 impl Callback for BlocklistDelete {
     const COMMAND: &'static str = "Sns.CallbackBlackListDelete";
     const FEATURE: &'static str = "Blocklist";
@@ -37,18 +35,6 @@ impl Callback for BlocklistDelete {
 
     fn subjects(request: &BlocklistDeleteRequest) -> Subjects {
         subjects(&request.pair_list)
-    }
-
-    fn time(_request: &BlocklistDeleteRequest) -> Option<EventTime> {
-        None
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: BlocklistDeleteRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

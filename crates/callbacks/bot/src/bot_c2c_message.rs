@@ -1,7 +1,6 @@
 //! `Bot.OnC2CMessage`: a bot was sent a one-to-one message.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::MessageElement;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -71,7 +70,6 @@ pub struct BotC2cMessageRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for BotC2cMessage {
     const COMMAND: &'static str = "Bot.OnC2CMessage";
     const FEATURE: &'static str = "Bots";
@@ -90,14 +88,6 @@ impl Callback for BotC2cMessage {
 
     fn time(request: &BotC2cMessageRequest) -> Option<EventTime> {
         EventTime::first_of([Some(request.event_time), Some(request.message_time)])
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: BotC2cMessageRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Chatbot.OnC2CSignalMessage`: a signal message passed between an account and a chatbot.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -44,7 +43,6 @@ pub struct BotC2cSignalRequest {
     pub data: String,
 }
 
-#[async_trait]
 impl Callback for BotC2cSignal {
     const COMMAND: &'static str = "Chatbot.OnC2CSignalMessage";
     const FEATURE: &'static str = "Bots";
@@ -64,14 +62,6 @@ impl Callback for BotC2cSignal {
 
     fn time(request: &BotC2cSignalRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: BotC2cSignalRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

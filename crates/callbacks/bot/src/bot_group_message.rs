@@ -1,7 +1,6 @@
 //! `Bot.OnGroupMessage`: a bot was mentioned in a group.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::MessageElement;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -69,7 +68,6 @@ pub struct BotGroupMessageRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for BotGroupMessage {
     const COMMAND: &'static str = "Bot.OnGroupMessage";
     const FEATURE: &'static str = "Bots";
@@ -91,14 +89,6 @@ impl Callback for BotGroupMessage {
 
     fn time(request: &BotGroupMessageRequest) -> Option<EventTime> {
         EventTime::first_of([Some(request.event_time), Some(request.message_time)])
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: BotGroupMessageRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `C2C.CallbackBeforeSendMsg`: a one-to-one message is about to be sent.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Subjects};
+use gateway_core::{Callback, EventTime, Subjects};
 use gateway_wire::{MessageElement, MessageVerdict};
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -65,7 +64,6 @@ pub struct BeforeC2cMessageSendRequest {
 /// refusal and success for a drop; new elements and custom data take the place of the message's.
 pub type BeforeC2cMessageSendVerdict = MessageVerdict<120_001, 130_000>;
 
-#[async_trait]
 impl Callback for BeforeC2cMessageSend {
     const COMMAND: &'static str = "C2C.CallbackBeforeSendMsg";
     const FEATURE: &'static str = "One-to-one messages";
@@ -84,14 +82,6 @@ impl Callback for BeforeC2cMessageSend {
 
     fn time(request: &BeforeC2cMessageSendRequest) -> Option<EventTime> {
         EventTime::first_of([request.event_time, Some(request.message_time)])
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: BeforeC2cMessageSendRequest,
-    ) -> Result<BeforeC2cMessageSendVerdict, HandlerError> {
-        Ok(BeforeC2cMessageSendVerdict::Allow)
     }
 }
 

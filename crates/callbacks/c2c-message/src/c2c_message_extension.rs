@@ -1,7 +1,6 @@
 //! `C2C.CallbackAfterC2CMsgExtension`: a one-to-one message's extensions were set, deleted or cleared.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::MessageExtension;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -45,7 +44,6 @@ pub struct C2cMessageExtensionRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for C2cMessageExtension {
     const COMMAND: &'static str = "C2C.CallbackAfterC2CMsgExtension";
     const FEATURE: &'static str = "One-to-one messages";
@@ -64,14 +62,6 @@ impl Callback for C2cMessageExtension {
 
     fn time(request: &C2cMessageExtensionRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: C2cMessageExtensionRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `C2C.CallbackAfterModifyMsg`: a one-to-one message was edited.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::MessageElement;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -57,7 +56,6 @@ pub struct C2cMessageModifyRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for C2cMessageModify {
     const COMMAND: &'static str = "C2C.CallbackAfterModifyMsg";
     const FEATURE: &'static str = "One-to-one messages";
@@ -78,14 +76,6 @@ impl Callback for C2cMessageModify {
     fn time(request: &C2cMessageModifyRequest) -> Option<EventTime> {
         // Not `MsgTime`, where this is missing: that is when the message was sent, and this tells of its edit.
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: C2cMessageModifyRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `C2C.CallbackAfterMsgReport`: one-to-one messages were read.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -36,7 +35,6 @@ pub struct C2cMessageReadRequest {
     pub unread_messages: Option<i64>,
 }
 
-#[async_trait]
 impl Callback for C2cMessageRead {
     const COMMAND: &'static str = "C2C.CallbackAfterMsgReport";
     const FEATURE: &'static str = "One-to-one messages";
@@ -55,14 +53,6 @@ impl Callback for C2cMessageRead {
 
     fn time(request: &C2cMessageReadRequest) -> Option<EventTime> {
         EventTime::first_of([request.event_time])
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: C2cMessageReadRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `C2C.CallbackAfterMsgReadAll`: all unread messages, also those of groups, were marked as read.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -43,7 +42,6 @@ pub struct ClearedGroup {
     pub message_seq: i64,
 }
 
-#[async_trait]
 impl Callback for C2cMessageReadAll {
     const COMMAND: &'static str = "C2C.CallbackAfterMsgReadAll";
     const FEATURE: &'static str = "One-to-one messages";
@@ -63,14 +61,6 @@ impl Callback for C2cMessageReadAll {
 
     fn time(request: &C2cMessageReadAllRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: C2cMessageReadAllRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `C2C.CallbackAfterMsgReadReceipt`: read receipts of one-to-one messages were sent.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -55,7 +54,6 @@ pub struct C2cReceiptMessage {
     pub message_id: String,
 }
 
-#[async_trait]
 impl Callback for C2cMessageReadReceipt {
     const COMMAND: &'static str = "C2C.CallbackAfterMsgReadReceipt";
     const FEATURE: &'static str = "One-to-one messages";
@@ -78,14 +76,6 @@ impl Callback for C2cMessageReadReceipt {
 
     fn time(request: &C2cMessageReadReceiptRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: C2cMessageReadReceiptRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `C2C.CallbackAfterMsgWithDraw`: a one-to-one message was recalled.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -36,7 +35,6 @@ pub struct C2cMessageRecallRequest {
     pub unread_messages: Option<i64>,
 }
 
-#[async_trait]
 impl Callback for C2cMessageRecall {
     const COMMAND: &'static str = "C2C.CallbackAfterMsgWithDraw";
     const FEATURE: &'static str = "One-to-one messages";
@@ -51,18 +49,6 @@ impl Callback for C2cMessageRecall {
         Subjects::default()
             .account(&request.sender)
             .account(&request.recipient)
-    }
-
-    fn time(_request: &C2cMessageRecallRequest) -> Option<EventTime> {
-        None
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: C2cMessageRecallRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `C2C.CallbackAfterSendMsg`: a one-to-one message was sent, or could not be delivered.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::MessageElement;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -71,7 +70,6 @@ pub struct C2cMessageSendRequest {
     pub event_time: Option<i64>,
 }
 
-#[async_trait]
 impl Callback for C2cMessageSend {
     const COMMAND: &'static str = "C2C.CallbackAfterSendMsg";
     const FEATURE: &'static str = "One-to-one messages";
@@ -90,14 +88,6 @@ impl Callback for C2cMessageSend {
 
     fn time(request: &C2cMessageSendRequest) -> Option<EventTime> {
         EventTime::first_of([request.event_time, Some(request.message_time)])
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: C2cMessageSendRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

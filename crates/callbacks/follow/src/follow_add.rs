@@ -1,7 +1,6 @@
 //! `Follow.CallbackAfterFollowAdd`: an account followed others.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -37,7 +36,6 @@ pub struct FollowedAccount {
     pub account: String,
 }
 
-#[async_trait]
 impl Callback for FollowAdd {
     const COMMAND: &'static str = "Follow.CallbackAfterFollowAdd";
     const FEATURE: &'static str = "Follow";
@@ -57,14 +55,6 @@ impl Callback for FollowAdd {
 
     fn time(request: &FollowAddRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: FollowAddRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

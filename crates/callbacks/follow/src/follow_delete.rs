@@ -1,7 +1,6 @@
 //! `Follow.CallbackAfterFollowDelete`: an account no longer follows others.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -30,7 +29,6 @@ pub struct FollowDeleteRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for FollowDelete {
     const COMMAND: &'static str = "Follow.CallbackAfterFollowDelete";
     const FEATURE: &'static str = "Follow";
@@ -50,14 +48,6 @@ impl Callback for FollowDelete {
 
     fn time(request: &FollowDeleteRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: FollowDeleteRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Sns.CallbackPrevFriendAdd`: friend requests are about to be made.
 
-use async_trait::async_trait;
-use gateway_core::{Answer, Callback, Context, EventTime, HandlerError, Subjects};
+use gateway_core::{Callback, EventTime, Subjects};
 use gateway_wire::{FriendVerdicts, Targets};
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -62,7 +61,6 @@ pub struct RequestedFriend {
     pub add_wording: Option<String>,
 }
 
-#[async_trait]
 impl Callback for BeforeFriendAdd {
     const COMMAND: &'static str = "Sns.CallbackPrevFriendAdd";
     const FEATURE: &'static str = "Friends";
@@ -82,14 +80,6 @@ impl Callback for BeforeFriendAdd {
 
     fn time(request: &BeforeFriendAddRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        request: BeforeFriendAddRequest,
-    ) -> Result<FriendVerdicts, HandlerError> {
-        Ok(FriendVerdicts::allow(&request))
     }
 }
 

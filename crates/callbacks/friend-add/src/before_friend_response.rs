@@ -1,7 +1,6 @@
 //! `Sns.CallbackPrevFriendResponse`: friend requests are about to be answered.
 
-use async_trait::async_trait;
-use gateway_core::{Answer, Callback, Context, EventTime, HandlerError, Subjects};
+use gateway_core::{Callback, EventTime, Subjects};
 use gateway_wire::{FriendVerdicts, Targets};
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -54,7 +53,6 @@ pub struct FriendRequestAnswer {
     pub response_action: String,
 }
 
-#[async_trait]
 impl Callback for BeforeFriendResponse {
     const COMMAND: &'static str = "Sns.CallbackPrevFriendResponse";
     const FEATURE: &'static str = "Friends";
@@ -74,14 +72,6 @@ impl Callback for BeforeFriendResponse {
 
     fn time(request: &BeforeFriendResponseRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        request: BeforeFriendResponseRequest,
-    ) -> Result<FriendVerdicts, HandlerError> {
-        Ok(FriendVerdicts::allow(&request))
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Sns.CallbackFriendAdd`: friends were added to friend lists.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -51,7 +50,6 @@ pub struct AddedFriend {
     pub initiator: String,
 }
 
-#[async_trait]
 impl Callback for FriendAdd {
     const COMMAND: &'static str = "Sns.CallbackFriendAdd";
     const FEATURE: &'static str = "Friends";
@@ -73,18 +71,6 @@ impl Callback for FriendAdd {
                 ]
             }))
             .account(&request.admin)
-    }
-
-    fn time(_request: &FriendAddRequest) -> Option<EventTime> {
-        None
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: FriendAddRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

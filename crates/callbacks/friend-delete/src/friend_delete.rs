@@ -1,7 +1,6 @@
 //! `Sns.CallbackFriendDelete`: friends were removed from friend lists.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -35,7 +34,6 @@ pub struct RemovedFriend {
     pub removed: String,
 }
 
-#[async_trait]
 impl Callback for FriendDelete {
     const COMMAND: &'static str = "Sns.CallbackFriendDelete";
     const FEATURE: &'static str = "Friends";
@@ -50,18 +48,6 @@ impl Callback for FriendDelete {
         let pairs = request.pair_list.iter();
         Subjects::default()
             .accounts(pairs.flat_map(|pair| [pair.owner.as_str(), pair.removed.as_str()]))
-    }
-
-    fn time(_request: &FriendDeleteRequest) -> Option<EventTime> {
-        None
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: FriendDeleteRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Subjects};
+use gateway_core::{Callback, EventTime, Subjects};
 use gateway_wire::{GroupVerdict, Member};
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -53,7 +52,6 @@ pub struct BeforeGroupCreateRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for BeforeGroupCreate {
     const COMMAND: &'static str = "Group.CallbackBeforeCreateGroup";
     const FEATURE: &'static str = "Groups";
@@ -73,14 +71,6 @@ impl Callback for BeforeGroupCreate {
 
     fn time(request: &BeforeGroupCreateRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: BeforeGroupCreateRequest,
-    ) -> Result<GroupVerdict, HandlerError> {
-        Ok(GroupVerdict::Allow)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterGroupAttrChanged`: custom attributes of a group were changed.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -51,7 +50,6 @@ pub struct GroupAttribute {
     pub value: String,
 }
 
-#[async_trait]
 impl Callback for GroupAttributeChange {
     const COMMAND: &'static str = "Group.CallbackAfterGroupAttrChanged";
     const FEATURE: &'static str = "Groups";
@@ -70,14 +68,6 @@ impl Callback for GroupAttributeChange {
 
     fn time(request: &GroupAttributeChangeRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupAttributeChangeRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterCreateGroup`: a group was created.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::Member;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -60,7 +59,6 @@ pub struct GroupCustomField {
     pub value: String,
 }
 
-#[async_trait]
 impl Callback for GroupCreate {
     const COMMAND: &'static str = "Group.CallbackAfterCreateGroup";
     const FEATURE: &'static str = "Groups";
@@ -81,14 +79,6 @@ impl Callback for GroupCreate {
 
     fn time(request: &GroupCreateRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupCreateRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackOnDailyGroupQuotaAlarm`: the day's new groups reached the alarm threshold.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -26,7 +25,6 @@ pub struct GroupDailyQuotaAlarmRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for GroupDailyQuotaAlarm {
     const COMMAND: &'static str = "Group.CallbackOnDailyGroupQuotaAlarm";
     const FEATURE: &'static str = "Groups";
@@ -43,14 +41,6 @@ impl Callback for GroupDailyQuotaAlarm {
 
     fn time(request: &GroupDailyQuotaAlarmRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupDailyQuotaAlarmRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterGroupDestroyed`: a group was disbanded.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::Member;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -41,7 +40,6 @@ pub struct GroupDestroyRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for GroupDestroy {
     const COMMAND: &'static str = "Group.CallbackAfterGroupDestroyed";
     const FEATURE: &'static str = "Groups";
@@ -61,14 +59,6 @@ impl Callback for GroupDestroy {
 
     fn time(request: &GroupDestroyRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupDestroyRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

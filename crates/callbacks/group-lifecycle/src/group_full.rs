@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterGroupFull`: a group became full.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -26,7 +25,6 @@ pub struct GroupFullRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for GroupFull {
     const COMMAND: &'static str = "Group.CallbackAfterGroupFull";
     const FEATURE: &'static str = "Groups";
@@ -43,14 +41,6 @@ impl Callback for GroupFull {
 
     fn time(request: &GroupFullRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupFullRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterGroupInfoChanged`: a group's profile was changed.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -42,7 +41,6 @@ pub struct GroupInfoChangeRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for GroupInfoChange {
     const COMMAND: &'static str = "Group.CallbackAfterGroupInfoChanged";
     const FEATURE: &'static str = "Groups";
@@ -61,14 +59,6 @@ impl Callback for GroupInfoChange {
 
     fn time(request: &GroupInfoChangeRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupInfoChangeRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterChangeGroupOwner`: a group's owner changed.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -42,7 +41,6 @@ pub struct GroupOwnerChangeRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for GroupOwnerChange {
     const COMMAND: &'static str = "Group.CallbackAfterChangeGroupOwner";
     const FEATURE: &'static str = "Groups";
@@ -63,14 +61,6 @@ impl Callback for GroupOwnerChange {
 
     fn time(request: &GroupOwnerChangeRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupOwnerChangeRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackBeforeInviteJoinGroup`: accounts are about to be invited into a group.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Subjects};
+use gateway_core::{Callback, EventTime, Subjects};
 use gateway_wire::{InviteVerdict, Member};
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -39,7 +38,6 @@ pub struct BeforeGroupInviteRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for BeforeGroupInvite {
     const COMMAND: &'static str = "Group.CallbackBeforeInviteJoinGroup";
     const FEATURE: &'static str = "Group members";
@@ -60,14 +58,6 @@ impl Callback for BeforeGroupInvite {
 
     fn time(request: &BeforeGroupInviteRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: BeforeGroupInviteRequest,
-    ) -> Result<InviteVerdict, HandlerError> {
-        Ok(InviteVerdict::Allow)
     }
 }
 

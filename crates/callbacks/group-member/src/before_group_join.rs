@@ -1,7 +1,6 @@
 //! `Group.CallbackBeforeApplyJoinGroup`: an application to join a group is about to be processed.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Subjects};
+use gateway_core::{Callback, EventTime, Subjects};
 use gateway_wire::GroupVerdict;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -35,7 +34,6 @@ pub struct BeforeGroupJoinRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for BeforeGroupJoin {
     const COMMAND: &'static str = "Group.CallbackBeforeApplyJoinGroup";
     const FEATURE: &'static str = "Group members";
@@ -54,14 +52,6 @@ impl Callback for BeforeGroupJoin {
 
     fn time(request: &BeforeGroupJoinRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: BeforeGroupJoinRequest,
-    ) -> Result<GroupVerdict, HandlerError> {
-        Ok(GroupVerdict::Allow)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterMemberExit`: members left a group.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::Member;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -41,7 +40,6 @@ pub struct GroupMemberExitRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for GroupMemberExit {
     const COMMAND: &'static str = "Group.CallbackAfterMemberExit";
     const FEATURE: &'static str = "Group members";
@@ -62,14 +60,6 @@ impl Callback for GroupMemberExit {
 
     fn time(request: &GroupMemberExitRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupMemberExitRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterMemberFieldChanged`: a member's role or name card changed.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -42,7 +41,6 @@ pub struct GroupMemberFieldChangeRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for GroupMemberFieldChange {
     const COMMAND: &'static str = "Group.CallbackAfterMemberFieldChanged";
     const FEATURE: &'static str = "Group members";
@@ -62,14 +60,6 @@ impl Callback for GroupMemberFieldChange {
 
     fn time(request: &GroupMemberFieldChangeRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupMemberFieldChangeRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

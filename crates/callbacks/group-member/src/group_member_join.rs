@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterNewMemberJoin`: members joined a group.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::Member;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -41,7 +40,6 @@ pub struct GroupMemberJoinRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for GroupMemberJoin {
     const COMMAND: &'static str = "Group.CallbackAfterNewMemberJoin";
     const FEATURE: &'static str = "Group members";
@@ -62,14 +60,6 @@ impl Callback for GroupMemberJoin {
 
     fn time(request: &GroupMemberJoinRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupMemberJoinRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackOnMemberStateChange`: members of an audio-video group went online or offline.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::Member;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -39,7 +38,6 @@ pub struct GroupMemberStateChangeRequest {
     pub event_time: Option<i64>,
 }
 
-#[async_trait]
 impl Callback for GroupMemberStateChange {
     const COMMAND: &'static str = "Group.CallbackOnMemberStateChange";
     const FEATURE: &'static str = "Group members";
@@ -59,14 +57,6 @@ impl Callback for GroupMemberStateChange {
 
     fn time(request: &GroupMemberStateChangeRequest) -> Option<EventTime> {
         EventTime::first_of([request.event_time])
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupMemberStateChangeRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

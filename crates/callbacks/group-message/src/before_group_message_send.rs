@@ -1,7 +1,6 @@
 //! `Group.CallbackBeforeSendMsg`: a message is about to be sent in a group.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Subjects};
+use gateway_core::{Callback, EventTime, Subjects};
 use gateway_wire::{MessageElement, MessageVerdict};
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -65,7 +64,6 @@ pub struct BeforeGroupMessageSendRequest {
 /// the sender 10016, a drop success.
 pub type BeforeGroupMessageSendVerdict = MessageVerdict<10_100, 10_200>;
 
-#[async_trait]
 impl Callback for BeforeGroupMessageSend {
     const COMMAND: &'static str = "Group.CallbackBeforeSendMsg";
     const FEATURE: &'static str = "Group messages";
@@ -85,14 +83,6 @@ impl Callback for BeforeGroupMessageSend {
 
     fn time(request: &BeforeGroupMessageSendRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: BeforeGroupMessageSendRequest,
-    ) -> Result<BeforeGroupMessageSendVerdict, HandlerError> {
-        Ok(BeforeGroupMessageSendVerdict::Allow)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackSendMsgException`: a group message could not be delivered.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::MessageElement;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -57,7 +56,6 @@ pub struct GroupMessageExceptionRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for GroupMessageException {
     const COMMAND: &'static str = "Group.CallbackSendMsgException";
     const FEATURE: &'static str = "Group messages";
@@ -77,14 +75,6 @@ impl Callback for GroupMessageException {
 
     fn time(request: &GroupMessageExceptionRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupMessageExceptionRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterGroupMsgExtension`: extensions of a group message were set, deleted or cleared.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::MessageExtension;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -41,7 +40,6 @@ pub struct GroupMessageExtensionRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for GroupMessageExtension {
     const COMMAND: &'static str = "Group.CallbackAfterGroupMsgExtension";
     const FEATURE: &'static str = "Group messages";
@@ -58,14 +56,6 @@ impl Callback for GroupMessageExtension {
 
     fn time(request: &GroupMessageExtensionRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupMessageExtensionRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterReadReceipt`: messages of a group were read.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::Member;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -56,7 +55,6 @@ pub struct GroupMessageReceipt {
     pub members: Vec<Member>,
 }
 
-#[async_trait]
 impl Callback for GroupMessageReadReceipt {
     const COMMAND: &'static str = "Group.CallbackAfterReadReceipt";
     const FEATURE: &'static str = "Group messages";
@@ -76,14 +74,6 @@ impl Callback for GroupMessageReadReceipt {
 
     fn time(request: &GroupMessageReadReceiptRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupMessageReadReceiptRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

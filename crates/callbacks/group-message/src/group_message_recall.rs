@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterRecallMsg`: messages of a group were recalled.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -51,7 +50,6 @@ pub struct RecalledGroupMessage {
     pub message_seq: i64,
 }
 
-#[async_trait]
 impl Callback for GroupMessageRecall {
     const COMMAND: &'static str = "Group.CallbackAfterRecallMsg";
     const FEATURE: &'static str = "Group messages";
@@ -70,14 +68,6 @@ impl Callback for GroupMessageRecall {
 
     fn time(request: &GroupMessageRecallRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupMessageRecallRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterSendMsg`: a message was sent in a group.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::MessageElement;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -87,7 +86,6 @@ pub struct GroupMention {
     pub account: Option<String>,
 }
 
-#[async_trait]
 impl Callback for GroupMessageSend {
     const COMMAND: &'static str = "Group.CallbackAfterSendMsg";
     const FEATURE: &'static str = "Group messages";
@@ -109,14 +107,6 @@ impl Callback for GroupMessageSend {
 
     fn time(request: &GroupMessageSendRequest) -> Option<EventTime> {
         EventTime::first_of([Some(request.event_time), Some(request.message_time)])
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: GroupMessageSendRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

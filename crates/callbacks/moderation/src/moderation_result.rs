@@ -1,7 +1,6 @@
 //! `ContentCallback.ResultNotify`: content was moderated.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -93,7 +92,6 @@ pub struct ModeratedContact {
     pub group: Option<String>,
 }
 
-#[async_trait]
 impl Callback for ModerationResult {
     const COMMAND: &'static str = "ContentCallback.ResultNotify";
     const FEATURE: &'static str = "Moderation";
@@ -112,18 +110,6 @@ impl Callback for ModerationResult {
             .account(&request.author)
             .accounts(recipient)
             .groups(group)
-    }
-
-    fn time(_request: &ModerationResultRequest) -> Option<EventTime> {
-        None
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: ModerationResultRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

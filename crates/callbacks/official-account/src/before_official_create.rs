@@ -1,7 +1,6 @@
 //! `OfficialAccount.CallbackBeforeCreateOfficialAccount`: an official account is about to be created.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Subjects};
+use gateway_core::{Callback, EventTime, Subjects};
 use gateway_wire::ActionVerdict;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -37,7 +36,6 @@ pub struct BeforeOfficialCreateRequest {
 /// 130000, which the caller gets as they are, with their text.
 pub type BeforeOfficialCreateVerdict = ActionVerdict<120_001, 130_000>;
 
-#[async_trait]
 impl Callback for BeforeOfficialCreate {
     const COMMAND: &'static str = "OfficialAccount.CallbackBeforeCreateOfficialAccount";
     const FEATURE: &'static str = "Official accounts";
@@ -56,14 +54,6 @@ impl Callback for BeforeOfficialCreate {
 
     fn time(request: &BeforeOfficialCreateRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: BeforeOfficialCreateRequest,
-    ) -> Result<BeforeOfficialCreateVerdict, HandlerError> {
-        Ok(BeforeOfficialCreateVerdict::Allow)
     }
 }
 

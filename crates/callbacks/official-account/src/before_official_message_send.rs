@@ -1,7 +1,6 @@
 //! `OfficialAccount.CallbackBeforeSendMsg`: an official account is about to send a message.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Subjects};
+use gateway_core::{Callback, EventTime, Subjects};
 use gateway_wire::{MessageElement, MessageVerdict};
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -41,7 +40,6 @@ pub struct BeforeOfficialMessageSendRequest {
 /// which drops it silently; and the codes 120001 to 130000, which the sender gets as they are, with their text.
 pub type BeforeOfficialMessageSendVerdict = MessageVerdict<120_001, 130_000>;
 
-#[async_trait]
 impl Callback for BeforeOfficialMessageSend {
     const COMMAND: &'static str = "OfficialAccount.CallbackBeforeSendMsg";
     const FEATURE: &'static str = "Official accounts";
@@ -58,14 +56,6 @@ impl Callback for BeforeOfficialMessageSend {
 
     fn time(request: &BeforeOfficialMessageSendRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: BeforeOfficialMessageSendRequest,
-    ) -> Result<BeforeOfficialMessageSendVerdict, HandlerError> {
-        Ok(BeforeOfficialMessageSendVerdict::Allow)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `OfficialAccount.CallbackBeforeAddSubscriber`: accounts are about to subscribe to an official account.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Subjects};
+use gateway_core::{Callback, EventTime, Subjects};
 use gateway_wire::SubscribeVerdict;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -37,7 +36,6 @@ pub struct BeforeOfficialSubscribeRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for BeforeOfficialSubscribe {
     const COMMAND: &'static str = "OfficialAccount.CallbackBeforeAddSubscriber";
     const FEATURE: &'static str = "Official accounts";
@@ -57,14 +55,6 @@ impl Callback for BeforeOfficialSubscribe {
 
     fn time(request: &BeforeOfficialSubscribeRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: BeforeOfficialSubscribeRequest,
-    ) -> Result<SubscribeVerdict, HandlerError> {
-        Ok(SubscribeVerdict::Allow)
     }
 }
 

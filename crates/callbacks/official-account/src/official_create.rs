@@ -1,7 +1,6 @@
 //! `OfficialAccount.CallbackAfterCreateOfficialAccount`: an official account was created.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -36,7 +35,6 @@ pub struct OfficialCreateRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for OfficialCreate {
     const COMMAND: &'static str = "OfficialAccount.CallbackAfterCreateOfficialAccount";
     const FEATURE: &'static str = "Official accounts";
@@ -56,14 +54,6 @@ impl Callback for OfficialCreate {
 
     fn time(request: &OfficialCreateRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: OfficialCreateRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

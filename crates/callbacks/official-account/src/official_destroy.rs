@@ -1,7 +1,6 @@
 //! `OfficialAccount.CallbackAfterOfficialAccountDestroyed`: an official account was destroyed.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -32,7 +31,6 @@ pub struct OfficialDestroyRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for OfficialDestroy {
     const COMMAND: &'static str = "OfficialAccount.CallbackAfterOfficialAccountDestroyed";
     const FEATURE: &'static str = "Official accounts";
@@ -51,14 +49,6 @@ impl Callback for OfficialDestroy {
 
     fn time(request: &OfficialDestroyRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: OfficialDestroyRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

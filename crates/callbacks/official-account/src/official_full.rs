@@ -1,7 +1,6 @@
 //! `OfficialAccount.CallbackAfterOfficialAccountFull`: an official account reached its limit of subscribers.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -26,7 +25,6 @@ pub struct OfficialFullRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for OfficialFull {
     const COMMAND: &'static str = "OfficialAccount.CallbackAfterOfficialAccountFull";
     const FEATURE: &'static str = "Official accounts";
@@ -43,14 +41,6 @@ impl Callback for OfficialFull {
 
     fn time(request: &OfficialFullRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: OfficialFullRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `OfficialAccount.CallbackAfterOfficialAccountInfoChanged`: an official account's profile was changed.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -38,7 +37,6 @@ pub struct OfficialInfoChangeRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for OfficialInfoChange {
     const COMMAND: &'static str = "OfficialAccount.CallbackAfterOfficialAccountInfoChanged";
     const FEATURE: &'static str = "Official accounts";
@@ -57,14 +55,6 @@ impl Callback for OfficialInfoChange {
 
     fn time(request: &OfficialInfoChangeRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: OfficialInfoChangeRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `OfficialAccount.CallbackAfterMsgWithDraw`: messages of an official account were recalled.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -39,7 +38,6 @@ pub struct RecalledOfficialMessage {
     pub message_key: String,
 }
 
-#[async_trait]
 impl Callback for OfficialMessageRecall {
     const COMMAND: &'static str = "OfficialAccount.CallbackAfterMsgWithDraw";
     const FEATURE: &'static str = "Official accounts";
@@ -56,14 +54,6 @@ impl Callback for OfficialMessageRecall {
 
     fn time(request: &OfficialMessageRecallRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: OfficialMessageRecallRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `OfficialAccount.CallbackAfterSendMsg`: an official account sent a message.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use gateway_wire::MessageElement;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -45,7 +44,6 @@ pub struct OfficialMessageSendRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for OfficialMessageSend {
     const COMMAND: &'static str = "OfficialAccount.CallbackAfterSendMsg";
     const FEATURE: &'static str = "Official accounts";
@@ -62,14 +60,6 @@ impl Callback for OfficialMessageSend {
 
     fn time(request: &OfficialMessageSendRequest) -> Option<EventTime> {
         EventTime::first_of([Some(request.event_time), Some(request.message_time)])
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: OfficialMessageSendRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

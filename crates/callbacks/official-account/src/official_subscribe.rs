@@ -1,7 +1,6 @@
 //! `OfficialAccount.CallbackAfterAddSubscriber`: accounts subscribed to an official account.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -36,7 +35,6 @@ pub struct OfficialSubscribeRequest {
     pub event_time: i64,
 }
 
-#[async_trait]
 impl Callback for OfficialSubscribe {
     const COMMAND: &'static str = "OfficialAccount.CallbackAfterAddSubscriber";
     const FEATURE: &'static str = "Official accounts";
@@ -56,14 +54,6 @@ impl Callback for OfficialSubscribe {
 
     fn time(request: &OfficialSubscribeRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: OfficialSubscribeRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

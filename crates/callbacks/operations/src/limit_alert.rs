@@ -1,7 +1,6 @@
 //! `Alert.RequestOverLimit`: the rate of REST API calls is near its limit or over it.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -32,7 +31,6 @@ pub struct LimitAlertRequest {
     pub limit_per_second: i64,
 }
 
-#[async_trait]
 impl Callback for LimitAlert {
     const COMMAND: &'static str = "Alert.RequestOverLimit";
     const FEATURE: &'static str = "Operations";
@@ -45,18 +43,6 @@ impl Callback for LimitAlert {
 
     fn subjects(_request: &LimitAlertRequest) -> Subjects {
         Subjects::default()
-    }
-
-    fn time(_request: &LimitAlertRequest) -> Option<EventTime> {
-        None
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: LimitAlertRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

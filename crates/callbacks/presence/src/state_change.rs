@@ -1,7 +1,6 @@
 //! `State.StateChange`: a user came online, went offline or set a status.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -57,7 +56,6 @@ pub struct KickedDevice {
     pub platform: Option<String>,
 }
 
-#[async_trait]
 impl Callback for StateChange {
     const COMMAND: &'static str = "State.StateChange";
     const FEATURE: &'static str = "Presence";
@@ -74,14 +72,6 @@ impl Callback for StateChange {
 
     fn time(request: &StateChangeRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: StateChangeRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Profile.CallbackPortraitSet`: a profile was changed.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 use serde_json::Value;
@@ -46,7 +45,6 @@ pub struct ProfileItem {
     pub value: Value,
 }
 
-#[async_trait]
 impl Callback for ProfileSet {
     const COMMAND: &'static str = "Profile.CallbackPortraitSet";
     const FEATURE: &'static str = "Profile";
@@ -65,14 +63,6 @@ impl Callback for ProfileSet {
 
     fn time(request: &ProfileSetRequest) -> Option<EventTime> {
         EventTime::from_unix(request.event_time)
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: ProfileSetRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

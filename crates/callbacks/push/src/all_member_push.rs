@@ -2,8 +2,7 @@
 
 use std::slice;
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Item, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Item, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -55,7 +54,6 @@ pub struct AllMemberPushEvent {
     pub error_info: Option<String>,
 }
 
-#[async_trait]
 impl Callback for AllMemberPush {
     const COMMAND: &'static str = "Push.AllMemberPush";
     const FEATURE: &'static str = "Push";
@@ -84,14 +82,6 @@ impl Callback for AllMemberPush {
                 time: EventTime::from_unix(event.event_time),
             })
             .collect()
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: AllMemberPushRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::slice;
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Item, Noted, Subjects};
+use gateway_core::{Callback, EventTime, Item, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -79,7 +78,6 @@ pub struct OfflinePushEvent {
     pub error_info: Option<String>,
 }
 
-#[async_trait]
 impl Callback for OfflinePush {
     const COMMAND: &'static str = "Push.OfflinePush";
     const FEATURE: &'static str = "Push";
@@ -108,14 +106,6 @@ impl Callback for OfflinePush {
                 time: EventTime::from_unix(event.event_time),
             })
             .collect()
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: OfflinePushRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

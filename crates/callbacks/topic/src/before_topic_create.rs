@@ -1,7 +1,6 @@
 //! `Group.CallbackBeforeCreateTopic`: a topic is about to be created.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Subjects};
+use gateway_core::{Callback, Subjects};
 use gateway_wire::GroupVerdict;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -31,7 +30,6 @@ pub struct BeforeTopicCreateRequest {
     pub name: String,
 }
 
-#[async_trait]
 impl Callback for BeforeTopicCreate {
     const COMMAND: &'static str = "Group.CallbackBeforeCreateTopic";
     const FEATURE: &'static str = "Topics";
@@ -44,18 +42,6 @@ impl Callback for BeforeTopicCreate {
 
     fn subjects(request: &BeforeTopicCreateRequest) -> Subjects {
         Subjects::default().account(&request.operator)
-    }
-
-    fn time(_request: &BeforeTopicCreateRequest) -> Option<EventTime> {
-        None
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: BeforeTopicCreateRequest,
-    ) -> Result<GroupVerdict, HandlerError> {
-        Ok(GroupVerdict::Allow)
     }
 }
 

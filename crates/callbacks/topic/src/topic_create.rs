@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterCreateTopic`: a topic was created.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -57,7 +56,6 @@ pub struct TopicCustomField {
     pub value: String,
 }
 
-#[async_trait]
 impl Callback for TopicCreate {
     const COMMAND: &'static str = "Group.CallbackAfterCreateTopic";
     const FEATURE: &'static str = "Topics";
@@ -73,18 +71,6 @@ impl Callback for TopicCreate {
             .account(&request.operator)
             .account(&request.owner)
             .group(&request.group)
-    }
-
-    fn time(_request: &TopicCreateRequest) -> Option<EventTime> {
-        None
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: TopicCreateRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterTopicDestroyed`: topics were deleted.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -32,7 +31,6 @@ pub struct TopicDestroyRequest {
     pub topics: Vec<String>,
 }
 
-#[async_trait]
 impl Callback for TopicDestroy {
     const COMMAND: &'static str = "Group.CallbackAfterTopicDestroyed";
     const FEATURE: &'static str = "Topics";
@@ -45,18 +43,6 @@ impl Callback for TopicDestroy {
 
     fn subjects(request: &TopicDestroyRequest) -> Subjects {
         Subjects::default().group(&request.group)
-    }
-
-    fn time(_request: &TopicDestroyRequest) -> Option<EventTime> {
-        None
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: TopicDestroyRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Group.CallbackAfterTopicInfoChanged`: a topic's profile was changed.
 
-use async_trait::async_trait;
-use gateway_core::{Callback, Context, EventTime, HandlerError, Noted, Subjects};
+use gateway_core::{Callback, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -40,7 +39,6 @@ pub struct TopicInfoChangeRequest {
     pub face_url: Option<String>,
 }
 
-#[async_trait]
 impl Callback for TopicInfoChange {
     const COMMAND: &'static str = "Group.CallbackAfterTopicInfoChanged";
     const FEATURE: &'static str = "Topics";
@@ -55,18 +53,6 @@ impl Callback for TopicInfoChange {
         Subjects::default()
             .account(&request.operator)
             .group(&request.group)
-    }
-
-    fn time(_request: &TopicInfoChangeRequest) -> Option<EventTime> {
-        None
-    }
-
-    async fn handle(
-        &self,
-        _cx: &Context,
-        _request: TopicInfoChangeRequest,
-    ) -> Result<Noted, HandlerError> {
-        Ok(Noted)
     }
 }
 
