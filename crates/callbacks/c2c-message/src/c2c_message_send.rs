@@ -130,6 +130,15 @@ mod tests {
     }
 
     #[test]
+    fn an_event_time_comes_before_the_messages() {
+        let decoded = decode::<C2cMessageSendRequest>(C2cMessageSend::SAMPLE.as_bytes());
+        let request = decoded.value.unwrap();
+        assert_eq!(request.message_time, 1_557_481_126);
+        let time = C2cMessageSend::time(&request);
+        assert_eq!(time.map(EventTime::as_millis), Some(1_557_481_126_123));
+    }
+
+    #[test]
     fn without_an_event_time_the_message_tells_the_time() {
         let body = br#"{
             "CallbackCommand": "C2C.CallbackAfterSendMsg", "From_Account": "alice", "To_Account": "bob",
