@@ -109,8 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn is_found_by_the_owner_and_every_recipient() {
-        check_subjects::<BeforeFriendAdd>(Subjects::default().accounts(["alice", "bob", "carol"]));
+    fn is_found_by_requester_owner_and_every_recipient() {
+        check_subjects::<BeforeFriendAdd>(
+            Subjects::default().accounts(["admin", "alice", "bob", "carol"]),
+        );
     }
 
     #[test]

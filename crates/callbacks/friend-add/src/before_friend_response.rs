@@ -101,9 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn is_found_by_the_responder_and_every_recipient() {
+    fn is_found_by_requester_responder_and_every_recipient() {
         check_subjects::<BeforeFriendResponse>(
-            Subjects::default().accounts(["bob", "alice", "dave"]),
+            Subjects::default().accounts(["eve", "bob", "alice", "dave"]),
         );
     }
 

@@ -92,9 +92,9 @@ mod tests {
     }
 
     #[test]
-    fn is_found_by_those_who_will_be_in_it() {
+    fn is_found_by_who_asks_and_those_who_will_be_in_it() {
         check_subjects::<BeforeGroupCreate>(
-            Subjects::default().accounts(["alice", "bob", "carol"]),
+            Subjects::default().accounts(["admin", "alice", "bob", "carol"]),
         );
     }
 

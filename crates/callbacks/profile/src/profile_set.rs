@@ -85,8 +85,8 @@ mod tests {
     }
 
     #[test]
-    fn is_found_by_the_owner() {
-        check_subjects::<ProfileSet>(Subjects::default().account("alice"));
+    fn is_found_by_operator_and_owner() {
+        check_subjects::<ProfileSet>(Subjects::default().accounts(["admin", "alice"]));
     }
 
     #[test]
