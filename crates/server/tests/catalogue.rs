@@ -1,24 +1,78 @@
-//! The installed commands are those of Chat's that the vendor documents, no more and no less, each in its phase.
+//! The installed commands are those of Chat's that the vendor documents, no more and no less, each in its phase, and
+//! with the answers that the vendor's page of it names. What stands here was typed in from those pages, not from the
+//! plug-ins.
 
 use std::collections::BTreeSet;
 
-use gateway_core::{Descriptor, Phase};
+use gateway_core::{AckRules, Codes, Descriptor, Extra, Phase};
 use gateway_server::callbacks::installed;
 use serde_json::Value;
 
-/// Chat asks and waits.
-const BEFORE: [&str; 11] = [
-    "C2C.CallbackBeforeSendMsg",
-    "Group.CallbackBeforeApplyJoinGroup",
-    "Group.CallbackBeforeCreateGroup",
-    "Group.CallbackBeforeCreateTopic",
-    "Group.CallbackBeforeInviteJoinGroup",
-    "Group.CallbackBeforeSendMsg",
-    "OfficialAccount.CallbackBeforeAddSubscriber",
-    "OfficialAccount.CallbackBeforeCreateOfficialAccount",
-    "OfficialAccount.CallbackBeforeSendMsg",
-    "Sns.CallbackPrevFriendAdd",
-    "Sns.CallbackPrevFriendResponse",
+/// Commands at which Chat asks and waits, and what it honours in an answer to any of them.
+struct Asked {
+    commands: &'static [&'static str],
+    /// The refusal codes of their own, from the first to the last.
+    codes: Option<(i64, i64)>,
+    /// Whether code 2 drops the message silently.
+    drops: bool,
+    /// Beside the three that every answer has.
+    fields: &'static [&'static str],
+}
+
+/// Chat asks.
+const BEFORE: [Asked; 7] = [
+    Asked {
+        commands: &[
+            "C2C.CallbackBeforeSendMsg",
+            "OfficialAccount.CallbackBeforeSendMsg",
+        ],
+        codes: Some((120_001, 130_000)),
+        drops: true,
+        fields: &["MsgBody", "CloudCustomData"],
+    },
+    Asked {
+        commands: &["Group.CallbackBeforeSendMsg"],
+        codes: Some((10_100, 10_200)),
+        drops: true,
+        fields: &["MsgBody", "CloudCustomData"],
+    },
+    Asked {
+        commands: &[
+            "Group.CallbackBeforeApplyJoinGroup",
+            "Group.CallbackBeforeCreateGroup",
+            "Group.CallbackBeforeCreateTopic",
+        ],
+        codes: Some((10_100, 10_200)),
+        drops: false,
+        fields: &[],
+    },
+    Asked {
+        commands: &["Group.CallbackBeforeInviteJoinGroup"],
+        codes: Some((10_100, 10_200)),
+        drops: false,
+        fields: &["RefusedMembers_Account"],
+    },
+    Asked {
+        commands: &["OfficialAccount.CallbackBeforeCreateOfficialAccount"],
+        codes: Some((120_001, 130_000)),
+        drops: false,
+        fields: &[],
+    },
+    Asked {
+        commands: &["OfficialAccount.CallbackBeforeAddSubscriber"],
+        codes: None,
+        drops: false,
+        fields: &["RefusedSubscribers_Account"],
+    },
+    Asked {
+        commands: &[
+            "Sns.CallbackPrevFriendAdd",
+            "Sns.CallbackPrevFriendResponse",
+        ],
+        codes: Some((38_000, 39_000)),
+        drops: false,
+        fields: &["ResultItem"],
+    },
 ];
 
 /// Chat tells.
@@ -92,13 +146,27 @@ fn named(sample: &Value) -> Option<&str> {
 }
 
 #[test]
-fn every_documented_command_is_installed_in_its_phase() {
-    for (documented, phase) in [(&BEFORE[..], Phase::Before), (&AFTER[..], Phase::After)] {
-        let installed = commands(phase);
-        let missing = documented
-            .iter()
-            .find(|command| !installed.contains(*command));
-        assert_eq!(missing, None, "not installed as a command of this phase");
+fn the_documented_commands_are_installed_and_no_others() {
+    let asked = BEFORE.iter().flat_map(|asked| asked.commands);
+    assert_eq!(commands(Phase::Before), asked.copied().collect());
+    assert_eq!(commands(Phase::After), BTreeSet::from(AFTER));
+}
+
+#[test]
+fn an_answer_may_say_what_is_documented() {
+    for Descriptor { command, rules, .. } in installed().descriptors() {
+        let mut asked = BEFORE.iter();
+        let Some(asked) = asked.find(|asked| asked.commands.contains(&command)) else {
+            assert_eq!(rules, AckRules::NOTHING, "{command}");
+            continue;
+        };
+        let codes = asked.codes.map(|(first, last)| Codes { first, last });
+        assert_eq!(rules.codes, codes, "{command}");
+        assert_eq!(rules.drops, asked.drops, "{command}");
+        assert_eq!(rules.extra.names(), asked.fields, "{command}");
+        if let Extra::Items(of_items) = rules.extra {
+            assert_eq!(Some(of_items), codes, "{command}");
+        }
     }
 }
 
