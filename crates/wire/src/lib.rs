@@ -15,7 +15,8 @@ pub use member::Member;
 pub use message::{ImageVersion, MessageContent, MessageElement};
 pub use relay::RelayedMessage;
 pub use verdict::{
-    ActionVerdict, CodeError, FriendAck, FriendCode, FriendResult, FriendVerdict, FriendVerdicts,
-    GroupCode, GroupVerdict, InviteAck, InviteVerdict, MessageAck, MessageCode, MessageVerdict,
-    Rewrite, RewriteError, SubscribeAck, SubscribeVerdict, Targets,
+    ActionVerdict, CodeError, FRIEND_CODES, FriendAck, FriendCode, FriendResult, FriendVerdict,
+    FriendVerdicts, GROUP_CODES, GroupCode, GroupVerdict, InviteAck, InviteVerdict, MESSAGE_CODES,
+    MessageAck, MessageCode, MessageVerdict, Rewrite, RewriteError, SubscribeAck, SubscribeVerdict,
+    Targets,
 };

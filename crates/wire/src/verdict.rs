@@ -13,7 +13,9 @@ mod subscribe;
 mod tests;
 
 pub use action::{ActionVerdict, GroupVerdict};
-pub use code::{CodeError, FriendCode, GroupCode, MessageCode};
+pub use code::{
+    CodeError, FRIEND_CODES, FriendCode, GROUP_CODES, GroupCode, MESSAGE_CODES, MessageCode,
+};
 pub use friend::{FriendAck, FriendResult, FriendVerdict, FriendVerdicts, Targets};
 pub use invite::{InviteAck, InviteVerdict};
 pub use message::{MessageAck, MessageVerdict, Rewrite, RewriteError};

@@ -1,7 +1,7 @@
 //! `C2C.CallbackBeforeSendMsg`: a one-to-one message is about to be sent.
 
 use gateway_core::{Callback, EventTime, Subjects};
-use gateway_wire::{MessageElement, MessageVerdict};
+use gateway_wire::{MESSAGE_CODES, MessageElement, MessageVerdict};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -60,9 +60,10 @@ pub struct BeforeC2cMessageSendRequest {
     pub event_time: Option<i64>,
 }
 
-/// What becomes of the message. Chat passes codes from 120001 to 130000 on to the sender, who gets 20006 for a plain
-/// refusal and success for a drop; new elements and custom data take the place of the message's.
-pub type BeforeC2cMessageSendVerdict = MessageVerdict<120_001, 130_000>;
+/// What becomes of the message. Chat passes the command's codes on to the sender, who gets 20006 for a plain refusal and
+/// success for a drop; new elements and custom data take the place of the message's.
+pub type BeforeC2cMessageSendVerdict =
+    MessageVerdict<{ MESSAGE_CODES.first }, { MESSAGE_CODES.last }>;
 
 impl Callback for BeforeC2cMessageSend {
     const COMMAND: &'static str = "C2C.CallbackBeforeSendMsg";

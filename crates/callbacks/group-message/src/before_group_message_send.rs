@@ -1,7 +1,7 @@
 //! `Group.CallbackBeforeSendMsg`: a message is about to be sent in a group.
 
 use gateway_core::{Callback, EventTime, Subjects};
-use gateway_wire::{MessageElement, MessageVerdict};
+use gateway_wire::{GROUP_CODES, MessageElement, MessageVerdict};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -60,9 +60,10 @@ pub struct BeforeGroupMessageSendRequest {
     pub event_time: i64,
 }
 
-/// What becomes of the message. Chat honours codes from 10100 to 10200, which reach the sender; a plain refusal shows
-/// the sender 10016, a drop success.
-pub type BeforeGroupMessageSendVerdict = MessageVerdict<10_100, 10_200>;
+/// What becomes of the message. Chat passes the codes of groups on to the sender; a plain refusal shows the sender
+/// 10016, a drop success.
+pub type BeforeGroupMessageSendVerdict =
+    MessageVerdict<{ GROUP_CODES.first }, { GROUP_CODES.last }>;
 
 impl Callback for BeforeGroupMessageSend {
     const COMMAND: &'static str = "Group.CallbackBeforeSendMsg";

@@ -1,7 +1,7 @@
 //! `OfficialAccount.CallbackBeforeCreateOfficialAccount`: an official account is about to be created.
 
 use gateway_core::{Callback, EventTime, Subjects};
-use gateway_wire::ActionVerdict;
+use gateway_wire::{ActionVerdict, MESSAGE_CODES};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -32,9 +32,10 @@ pub struct BeforeOfficialCreateRequest {
     pub event_time: i64,
 }
 
-/// Whether the official account is created. Chat honours 0, 1, which the caller gets as 20006, and the codes 120001 to
-/// 130000, which the caller gets as they are, with their text.
-pub type BeforeOfficialCreateVerdict = ActionVerdict<120_001, 130_000>;
+/// Whether the official account is created. The caller gets 20006 for a plain refusal, and a code of the command's own
+/// as it is, with its text.
+pub type BeforeOfficialCreateVerdict =
+    ActionVerdict<{ MESSAGE_CODES.first }, { MESSAGE_CODES.last }>;
 
 impl Callback for BeforeOfficialCreate {
     const COMMAND: &'static str = "OfficialAccount.CallbackBeforeCreateOfficialAccount";

@@ -1,7 +1,7 @@
 //! `OfficialAccount.CallbackBeforeSendMsg`: an official account is about to send a message.
 
 use gateway_core::{Callback, EventTime, Subjects};
-use gateway_wire::{MessageElement, MessageVerdict};
+use gateway_wire::{MESSAGE_CODES, MessageElement, MessageVerdict};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -36,9 +36,10 @@ pub struct BeforeOfficialMessageSendRequest {
     pub event_time: i64,
 }
 
-/// What becomes of the message. Chat honours 0, with which it may be rewritten; 1, which the sender gets as 10016; 2,
-/// which drops it silently; and the codes 120001 to 130000, which the sender gets as they are, with their text.
-pub type BeforeOfficialMessageSendVerdict = MessageVerdict<120_001, 130_000>;
+/// What becomes of the message. The sender gets 10016 for a plain refusal, success for a drop, and a code of the
+/// command's own as it is, with its text.
+pub type BeforeOfficialMessageSendVerdict =
+    MessageVerdict<{ MESSAGE_CODES.first }, { MESSAGE_CODES.last }>;
 
 impl Callback for BeforeOfficialMessageSend {
     const COMMAND: &'static str = "OfficialAccount.CallbackBeforeSendMsg";

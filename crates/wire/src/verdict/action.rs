@@ -2,7 +2,7 @@
 
 use gateway_core::{Ack, AckRules, Answer, Extra, Phase};
 
-use super::code::RefusalCode;
+use super::{GROUP_CODES, code::RefusalCode};
 
 /// Whether an action happens: the creation of a group, a topic or an official account, an application to join.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum ActionVerdict<const FIRST: i64, const LAST: i64> {
 }
 
 /// The verdict of a group's commands.
-pub type GroupVerdict = ActionVerdict<10_100, 10_200>;
+pub type GroupVerdict = ActionVerdict<{ GROUP_CODES.first }, { GROUP_CODES.last }>;
 
 // === impl ActionVerdict ===
 

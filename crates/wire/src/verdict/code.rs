@@ -7,13 +7,37 @@ use gateway_core::Codes;
 pub struct RefusalCode<const FIRST: i64, const LAST: i64>(i64);
 
 /// The codes of one-to-one messages and of official accounts.
-pub type MessageCode = RefusalCode<120_001, 130_000>;
+///
+/// Source: <https://www.tencentcloud.com/document/product/1047/34364>, pages 60795 and 60803, too.
+pub const MESSAGE_CODES: Codes = Codes {
+    first: 120_001,
+    last: 130_000,
+};
 
 /// The codes of groups.
-pub type GroupCode = RefusalCode<10_100, 10_200>;
+///
+/// Source: <https://www.tencentcloud.com/document/product/1047/34374>, pages 34368, 34370, 34371 and 49463, too.
+pub const GROUP_CODES: Codes = Codes {
+    first: 10_100,
+    last: 10_200,
+};
 
 /// The codes of friend requests, one for each account.
-pub type FriendCode = RefusalCode<38_000, 39_000>;
+///
+/// Source: <https://www.tencentcloud.com/document/product/1047/43468>, pages 43467, too.
+pub const FRIEND_CODES: Codes = Codes {
+    first: 38_000,
+    last: 39_000,
+};
+
+/// One of [`MESSAGE_CODES`].
+pub type MessageCode = RefusalCode<{ MESSAGE_CODES.first }, { MESSAGE_CODES.last }>;
+
+/// One of [`GROUP_CODES`].
+pub type GroupCode = RefusalCode<{ GROUP_CODES.first }, { GROUP_CODES.last }>;
+
+/// One of [`FRIEND_CODES`].
+pub type FriendCode = RefusalCode<{ FRIEND_CODES.first }, { FRIEND_CODES.last }>;
 
 /// A code that Chat would not pass on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

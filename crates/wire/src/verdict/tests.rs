@@ -14,6 +14,7 @@ impl Targets for Request {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better at the call")]
 fn check<A: Answer<Request>>(answer: A, effect: Effect, expected: Value) {
     let ack = serde_json::to_value(answer.into_ack()).unwrap();
     assert_eq!(ack, expected);
