@@ -11,3 +11,12 @@ pub struct Member {
     #[oai(rename = "Member_Account")]
     pub account: String,
 }
+
+// === impl Member ===
+
+impl Member {
+    /// The account of each.
+    pub fn accounts(members: &[Self]) -> impl Iterator<Item = &str> {
+        members.iter().map(|member| member.account.as_str())
+    }
+}

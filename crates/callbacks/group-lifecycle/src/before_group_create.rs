@@ -66,7 +66,7 @@ impl Callback for BeforeGroupCreate {
         Subjects::default()
             .account(&request.operator)
             .account(&request.owner)
-            .accounts(request.members.iter().map(|member| member.account.as_str()))
+            .accounts(Member::accounts(&request.members))
     }
 
     fn time(request: &BeforeGroupCreateRequest) -> Option<EventTime> {

@@ -73,7 +73,7 @@ impl Callback for GroupCreate {
         Subjects::default()
             .account(&request.operator)
             .account(&request.owner)
-            .accounts(request.members.iter().map(|member| member.account.as_str()))
+            .accounts(Member::accounts(&request.members))
             .group(&request.group)
     }
 

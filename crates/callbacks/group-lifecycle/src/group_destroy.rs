@@ -53,7 +53,7 @@ impl Callback for GroupDestroy {
     fn subjects(request: &GroupDestroyRequest) -> Subjects {
         Subjects::default()
             .account(&request.owner)
-            .accounts(request.members.iter().map(|member| member.account.as_str()))
+            .accounts(Member::accounts(&request.members))
             .group(&request.group)
     }
 

@@ -49,10 +49,9 @@ impl Callback for BeforeGroupInvite {
     type Answer = InviteVerdict;
 
     fn subjects(request: &BeforeGroupInviteRequest) -> Subjects {
-        let members = request.members.iter();
         Subjects::default()
             .account(&request.operator)
-            .accounts(members.map(|member| member.account.as_str()))
+            .accounts(Member::accounts(&request.members))
             .group(&request.group)
     }
 

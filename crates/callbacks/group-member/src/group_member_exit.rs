@@ -51,10 +51,9 @@ impl Callback for GroupMemberExit {
     type Answer = Noted;
 
     fn subjects(request: &GroupMemberExitRequest) -> Subjects {
-        let members = request.members.iter();
         Subjects::default()
             .account(&request.operator)
-            .accounts(members.map(|member| member.account.as_str()))
+            .accounts(Member::accounts(&request.members))
             .group(&request.group)
     }
 

@@ -49,9 +49,8 @@ impl Callback for GroupMemberStateChange {
     type Answer = Noted;
 
     fn subjects(request: &GroupMemberStateChangeRequest) -> Subjects {
-        let members = request.members.iter();
         Subjects::default()
-            .accounts(members.map(|member| member.account.as_str()))
+            .accounts(Member::accounts(&request.members))
             .group(&request.group)
     }
 

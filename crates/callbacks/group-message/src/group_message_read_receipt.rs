@@ -66,9 +66,9 @@ impl Callback for GroupMessageReadReceipt {
     type Answer = Noted;
 
     fn subjects(request: &GroupMessageReadReceiptRequest) -> Subjects {
-        let readers = request.receipts.iter().flat_map(|receipt| &receipt.members);
+        let receipts = request.receipts.iter();
         Subjects::default()
-            .accounts(readers.map(|reader| reader.account.as_str()))
+            .accounts(receipts.flat_map(|receipt| Member::accounts(&receipt.members)))
             .group(&request.group)
     }
 

@@ -8,7 +8,7 @@ pub struct RefusalCode<const FIRST: i64, const LAST: i64>(i64);
 
 /// The codes of one-to-one messages and of official accounts.
 ///
-/// Source: <https://www.tencentcloud.com/document/product/1047/34364>, pages 60795 and 60803, too.
+/// Source: <https://www.tencentcloud.com/document/product/1047/34364>; also pages 60795 and 60803.
 pub const MESSAGE_CODES: Codes = Codes {
     first: 120_001,
     last: 130_000,
@@ -16,7 +16,7 @@ pub const MESSAGE_CODES: Codes = Codes {
 
 /// The codes of groups.
 ///
-/// Source: <https://www.tencentcloud.com/document/product/1047/34374>, pages 34368, 34370, 34371 and 49463, too.
+/// Source: <https://www.tencentcloud.com/document/product/1047/34374>; also pages 34368, 34370, 34371 and 49463.
 pub const GROUP_CODES: Codes = Codes {
     first: 10_100,
     last: 10_200,
@@ -24,7 +24,7 @@ pub const GROUP_CODES: Codes = Codes {
 
 /// The codes of friend requests, one for each account.
 ///
-/// Source: <https://www.tencentcloud.com/document/product/1047/43468>, pages 43467, too.
+/// Source: <https://www.tencentcloud.com/document/product/1047/43468>; also page 43467.
 pub const FRIEND_CODES: Codes = Codes {
     first: 38_000,
     last: 39_000,
