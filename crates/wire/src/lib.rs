@@ -4,12 +4,14 @@
 //! Not here: what one command alone has, which stands with its plug-in, and the rules of acks (`gateway_core::AckRules`).
 //! Start at [`MessageElement`] for requests and at [`MessageVerdict`] for verdicts.
 
+mod custom_field;
 mod extension;
 mod member;
 mod message;
 mod relay;
 mod verdict;
 
+pub use custom_field::CustomField;
 pub use extension::MessageExtension;
 pub use member::Member;
 pub use message::{ImageVersion, MessageContent, MessageElement};

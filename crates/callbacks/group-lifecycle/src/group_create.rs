@@ -1,7 +1,7 @@
 //! `Group.CallbackAfterCreateGroup`: a group was created.
 
 use gateway_core::{Callback, EventTime, Noted, Subjects};
-use gateway_wire::Member;
+use gateway_wire::{CustomField, Member};
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -43,20 +43,9 @@ pub struct GroupCreateRequest {
     /// Its custom fields; Chat sends them only where the app had that switched on.
     #[serde(rename = "UserDefinedDataList", default)]
     #[oai(rename = "UserDefinedDataList", default, skip_serializing_if_is_empty)]
-    pub custom_fields: Vec<GroupCustomField>,
+    pub custom_fields: Vec<CustomField>,
     /// In milliseconds since the Unix epoch.
     pub event_time: i64,
-}
-
-/// A custom field of a group.
-#[derive(Debug, Deserialize, Object)]
-#[serde(rename_all = "PascalCase")]
-#[oai(rename_all = "PascalCase")]
-pub struct GroupCustomField {
-    /// Its name.
-    pub key: String,
-    /// Its value.
-    pub value: String,
 }
 
 impl Callback for GroupCreate {

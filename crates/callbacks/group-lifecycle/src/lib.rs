@@ -15,7 +15,7 @@ pub use before_group_create::{BeforeGroupCreate, BeforeGroupCreateRequest};
 pub use group_attribute_change::{
     GroupAttribute, GroupAttributeChange, GroupAttributeChangeRequest,
 };
-pub use group_create::{GroupCreate, GroupCreateRequest, GroupCustomField};
+pub use group_create::{GroupCreate, GroupCreateRequest};
 pub use group_daily_quota_alarm::{GroupDailyQuotaAlarm, GroupDailyQuotaAlarmRequest};
 pub use group_destroy::{GroupDestroy, GroupDestroyRequest};
 pub use group_full::{GroupFull, GroupFullRequest};

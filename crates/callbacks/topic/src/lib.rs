@@ -8,6 +8,6 @@ mod topic_destroy;
 mod topic_info_change;
 
 pub use before_topic_create::{BeforeTopicCreate, BeforeTopicCreateRequest};
-pub use topic_create::{TopicCreate, TopicCreateRequest, TopicCustomField};
+pub use topic_create::{TopicCreate, TopicCreateRequest};
 pub use topic_destroy::{TopicDestroy, TopicDestroyRequest};
 pub use topic_info_change::{TopicInfoChange, TopicInfoChangeRequest};

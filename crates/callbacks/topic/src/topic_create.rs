@@ -1,6 +1,7 @@
 //! `Group.CallbackAfterCreateTopic`: a topic was created.
 
 use gateway_core::{Callback, Noted, Subjects};
+use gateway_wire::CustomField;
 use poem_openapi::Object;
 use serde::Deserialize;
 
@@ -42,18 +43,7 @@ pub struct TopicCreateRequest {
     /// Its custom fields; Chat sends them only where the app had that switched on.
     #[serde(rename = "UserDefinedDataList", default)]
     #[oai(rename = "UserDefinedDataList", default, skip_serializing_if_is_empty)]
-    pub custom_fields: Vec<TopicCustomField>,
-}
-
-/// A custom field of a topic.
-#[derive(Debug, Deserialize, Object)]
-#[serde(rename_all = "PascalCase")]
-#[oai(rename_all = "PascalCase")]
-pub struct TopicCustomField {
-    /// Its name.
-    pub key: String,
-    /// Its value.
-    pub value: String,
+    pub custom_fields: Vec<CustomField>,
 }
 
 impl Callback for TopicCreate {
