@@ -1,10 +1,10 @@
 //! `Push.AllMemberPush`: pushes to all, tagged or single users were sent, reached them or were clicked.
 
-use std::slice;
-
 use gateway_core::{Callback, EventTime, Item, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
+
+use crate::batch::{self, Event};
 
 /// Takes note of pushes to all, tagged or single users.
 #[derive(Debug)]
@@ -66,29 +66,32 @@ impl Callback for AllMemberPush {
     type Answer = Noted;
 
     fn subjects(request: &AllMemberPushRequest) -> Subjects {
-        subjects(&request.events)
+        batch::subjects(&request.events)
     }
 
     fn time(request: &AllMemberPushRequest) -> Option<EventTime> {
-        let first = request.events.first();
-        first.and_then(|event| EventTime::from_unix(event.event_time))
+        batch::time(&request.events)
     }
 
     fn items(request: &AllMemberPushRequest) -> Vec<Item> {
-        let events = request.events.iter();
-        events
-            .map(|event| Item {
-                subjects: subjects(slice::from_ref(event)),
-                time: EventTime::from_unix(event.event_time),
-            })
-            .collect()
+        batch::items(&request.events)
     }
 }
 
-/// The recipient of every event.
-fn subjects(events: &[AllMemberPushEvent]) -> Subjects {
-    let events = events.iter();
-    Subjects::default().accounts(events.map(|event| event.recipient.as_str()))
+// === impl AllMemberPushEvent ===
+
+impl Event for AllMemberPushEvent {
+    fn time(&self) -> i64 {
+        self.event_time
+    }
+
+    fn accounts(&self) -> impl Iterator<Item = &str> {
+        [self.recipient.as_str()].into_iter()
+    }
+
+    fn group(&self) -> Option<&str> {
+        None
+    }
 }
 
 #[cfg(test)]

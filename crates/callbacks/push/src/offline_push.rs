@@ -1,10 +1,10 @@
 //! `Push.OfflinePush`: pushes of messages were sent, reached their users or were clicked.
 
-use std::slice;
-
 use gateway_core::{Callback, EventTime, Item, Noted, Subjects};
 use poem_openapi::Object;
 use serde::Deserialize;
+
+use crate::batch::{self, Event};
 
 /// Takes note of pushes of messages.
 #[derive(Debug)]
@@ -90,32 +90,32 @@ impl Callback for OfflinePush {
     type Answer = Noted;
 
     fn subjects(request: &OfflinePushRequest) -> Subjects {
-        subjects(&request.events)
+        batch::subjects(&request.events)
     }
 
     fn time(request: &OfflinePushRequest) -> Option<EventTime> {
-        let first = request.events.first();
-        first.and_then(|event| EventTime::from_unix(event.event_time))
+        batch::time(&request.events)
     }
 
     fn items(request: &OfflinePushRequest) -> Vec<Item> {
-        let events = request.events.iter();
-        events
-            .map(|event| Item {
-                subjects: subjects(slice::from_ref(event)),
-                time: EventTime::from_unix(event.event_time),
-            })
-            .collect()
+        batch::items(&request.events)
     }
 }
 
-/// Both sides and the group of every event.
-fn subjects(events: &[OfflinePushEvent]) -> Subjects {
-    let sides = events.iter();
-    let groups = events.iter();
-    Subjects::default()
-        .accounts(sides.flat_map(|event| [event.sender.as_str(), event.recipient.as_str()]))
-        .groups(groups.filter_map(|event| event.group.as_deref()))
+// === impl OfflinePushEvent ===
+
+impl Event for OfflinePushEvent {
+    fn time(&self) -> i64 {
+        self.event_time
+    }
+
+    fn accounts(&self) -> impl Iterator<Item = &str> {
+        [self.sender.as_str(), self.recipient.as_str()].into_iter()
+    }
+
+    fn group(&self) -> Option<&str> {
+        self.group.as_deref()
+    }
 }
 
 #[cfg(test)]
