@@ -1,5 +1,7 @@
 //! Friend requests and their answers: a result for each account.
 
+use std::collections::HashSet;
+
 use gateway_core::{Ack, AckRules, ActionStatus, Answer, Extra, Phase};
 use poem_openapi::Object;
 use serde::Serialize;
@@ -8,7 +10,7 @@ use super::FriendCode;
 
 /// A request about several accounts, each of which gets a result of its own.
 pub trait Targets {
-    /// The accounts, as the request names them.
+    /// The accounts, as the request names them, repeats and all.
     fn targets(&self) -> impl Iterator<Item = &str>;
 }
 
@@ -75,9 +77,12 @@ impl FriendVerdict {
 // === impl FriendVerdicts ===
 
 impl FriendVerdicts {
-    /// Decides about each account of the request.
+    /// Decides about each account of the request, once about one that it names repeatedly: an ack has one result for an
+    /// account.
     pub fn each(request: &impl Targets, mut decide: impl FnMut(&str) -> FriendVerdict) -> Self {
-        let results = request.targets().map(|account| {
+        let mut seen = HashSet::new();
+        let targets = request.targets().filter(|account| seen.insert(*account));
+        let results = targets.map(|account| {
             let (result_code, result_info) = match decide(account) {
                 FriendVerdict::Allow => (0, String::new()),
                 FriendVerdict::Refuse { code, info } => (code.get(), info),

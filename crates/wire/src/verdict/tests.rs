@@ -14,6 +14,15 @@ impl Targets for Request {
     }
 }
 
+/// Two items of it name one account.
+struct Repetitive;
+
+impl Targets for Repetitive {
+    fn targets(&self) -> impl Iterator<Item = &str> {
+        ["bob", "carol", "bob"].into_iter()
+    }
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "reads better at the call")]
 fn check<A: Answer<Request>>(answer: A, effect: Effect, expected: Value) {
     let ack = serde_json::to_value(answer.into_ack()).unwrap();
@@ -121,5 +130,10 @@ fn each_account_has_its_result() {
         only_bob,
         Effect::Refused,
         results(result("bob", 0, ""), refused("carol")),
+    );
+    check(
+        FriendVerdicts::allow(&Repetitive),
+        Effect::Allowed,
+        results(result("bob", 0, ""), result("carol", 0, "")),
     );
 }
