@@ -11,6 +11,6 @@ mod tolerance;
 
 pub use client::{Answer, ChatApp, Connection};
 pub use mutation::{Change, Mutation, Place, Step};
-pub use sample::{check_sample, check_subjects};
+pub use sample::{check_sample, check_subjects, read};
 pub use sink::{Heard, Manner, Sink};
 pub use tolerance::{check_mutated, check_tolerance, mutations};

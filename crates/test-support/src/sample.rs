@@ -1,7 +1,8 @@
-//! Checks that hold for every plug-in's sample.
+//! Checks of plug-ins' samples, and of the other bodies that their tests have.
 
 use gateway_core::{Callback, Decoded, Subjects, decode};
 use poem_openapi::types::ToJSON;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Checks that the sample decodes without drift, and that poem-openapi, which documents the type, encodes it as the
@@ -11,14 +12,7 @@ use serde_json::Value;
 ///
 /// When it does not.
 pub fn check_sample<C: Callback>() {
-    let sample: Value = serde_json::from_str(C::SAMPLE).expect("the sample is JSON");
-    let again = sample_request::<C>().to_json();
-    assert_eq!(
-        again,
-        Some(sample),
-        "{}: serde and oai disagree about the request type",
-        C::COMMAND
-    );
+    read::<C::Request>(C::SAMPLE);
 }
 
 /// Checks whom the sample is about.
@@ -28,15 +22,25 @@ pub fn check_sample<C: Callback>() {
 /// When it is about others.
 #[expect(clippy::needless_pass_by_value, reason = "reads better at the call")]
 pub fn check_subjects<C: Callback>(expected: Subjects) {
-    assert_eq!(C::subjects(&sample_request::<C>()), expected);
+    assert_eq!(C::subjects(&read::<C::Request>(C::SAMPLE)), expected);
 }
 
-fn sample_request<C: Callback>() -> C::Request {
-    let Decoded { value, drift } = decode::<C::Request>(C::SAMPLE.as_bytes());
-    assert!(
-        drift.is_empty(),
-        "{}: the sample drifts from the types: {drift:?}",
-        C::COMMAND
+/// Reads a body, or a part of one, that is exactly what its type says: without drift, and encoded by poem-openapi it is
+/// the body again, so that each of its names stands on both derives.
+///
+/// # Panics
+///
+/// When it is not.
+pub fn read<T: DeserializeOwned + ToJSON>(body: &str) -> T {
+    let Decoded { value, drift } = decode::<T>(body.as_bytes());
+    assert!(drift.is_empty(), "not quite {}: {drift:?}", T::name());
+    let value = value.expect("a body without drift has a value");
+    let body: Value = serde_json::from_str(body).expect("a body without drift is JSON");
+    assert_eq!(
+        value.to_json(),
+        Some(body),
+        "serde and oai disagree about {}",
+        T::name()
     );
-    value.expect("a sample without drift has a value")
+    value
 }

@@ -88,8 +88,7 @@ impl Callback for BeforeC2cMessageSend {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -110,9 +109,7 @@ mod tests {
 
     #[test]
     fn an_event_time_comes_before_the_messages() {
-        let decoded =
-            decode::<BeforeC2cMessageSendRequest>(BeforeC2cMessageSend::SAMPLE.as_bytes());
-        let request = decoded.value.unwrap();
+        let request = read::<BeforeC2cMessageSendRequest>(BeforeC2cMessageSend::SAMPLE);
         assert_eq!(request.message_time, 1_557_481_126);
         let time = BeforeC2cMessageSend::time(&request);
         assert_eq!(time.map(EventTime::as_millis), Some(1_557_481_126_123));
@@ -120,14 +117,13 @@ mod tests {
 
     #[test]
     fn without_an_event_time_the_message_tells_the_time() {
-        let body = br#"{
+        let body = r#"{
             "CallbackCommand": "C2C.CallbackBeforeSendMsg", "From_Account": "alice", "To_Account": "bob",
             "MsgSeq": 1, "MsgRandom": 2, "MsgTime": 1557481126, "MsgKey": "1_2_1557481126", "OnlineOnlyFlag": 0,
             "MsgBody": [{ "MsgType": "TIMTextElem", "MsgContent": { "Text": "hi" } }]
         }"#;
-        let decoded = decode::<BeforeC2cMessageSendRequest>(body);
-        assert_eq!(decoded.drift, []);
-        let time = BeforeC2cMessageSend::time(&decoded.value.unwrap());
+        let request = read::<BeforeC2cMessageSendRequest>(body);
+        let time = BeforeC2cMessageSend::time(&request);
         assert_eq!(time.map(EventTime::as_millis), Some(1_557_481_126_000));
     }
 }

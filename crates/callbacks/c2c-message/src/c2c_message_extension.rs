@@ -67,8 +67,7 @@ impl Callback for C2cMessageExtension {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -89,14 +88,12 @@ mod tests {
 
     #[test]
     fn a_clearing_names_no_extension() {
-        let body = br#"{
+        let body = r#"{
             "CallbackCommand": "C2C.CallbackAfterC2CMsgExtension", "From_Account": "alice", "To_Account": "bob",
             "MsgKey": "93847636_1287657_1764688415", "OperateType": 3, "ExtensionList": [], "Seq": 3,
             "EventTime": 1764688540182
         }"#;
-        let decoded = decode::<C2cMessageExtensionRequest>(body);
-        assert_eq!(decoded.drift, []);
-        let request = decoded.value.unwrap();
+        let request = read::<C2cMessageExtensionRequest>(body);
         assert_eq!(request.operation, 3);
         assert_eq!(request.extensions, []);
     }

@@ -81,8 +81,7 @@ impl Callback for C2cMessageModify {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -103,8 +102,8 @@ mod tests {
 
     #[test]
     fn its_time_is_that_of_the_edit() {
-        let decoded = decode::<C2cMessageModifyRequest>(C2cMessageModify::SAMPLE.as_bytes());
-        let time = C2cMessageModify::time(&decoded.value.unwrap());
+        let request = read::<C2cMessageModifyRequest>(C2cMessageModify::SAMPLE);
+        let time = C2cMessageModify::time(&request);
         assert_eq!(time.map(EventTime::as_millis), Some(1_769_772_027_036));
     }
 }

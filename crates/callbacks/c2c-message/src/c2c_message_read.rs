@@ -58,8 +58,7 @@ impl Callback for C2cMessageRead {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -80,19 +79,16 @@ mod tests {
 
     #[test]
     fn older_and_newer_versions_are_read() {
-        let older = br#"{
+        let older = r#"{
             "CallbackCommand": "C2C.CallbackAfterMsgReport", "Report_Account": "alice", "Peer_Account": "bob",
             "LastReadTime": 1614754606, "UnreadMsgNum": 7
         }"#;
-        let newer = br#"{
+        let newer = r#"{
             "CallbackCommand": "C2C.CallbackAfterMsgReport", "Report_Account": "alice", "Peer_Account": "bob",
             "LastReadTime": 1614754606, "EventTime": 1670574414123
         }"#;
-        let older = decode::<C2cMessageReadRequest>(older);
-        let newer = decode::<C2cMessageReadRequest>(newer);
-        assert_eq!(older.drift, []);
-        assert_eq!(newer.drift, []);
-        let (older, newer) = (older.value.unwrap(), newer.value.unwrap());
+        let older = read::<C2cMessageReadRequest>(older);
+        let newer = read::<C2cMessageReadRequest>(newer);
         assert_eq!(older.unread_messages, Some(7));
         assert_eq!(C2cMessageRead::time(&older), None);
         assert_eq!(newer.unread_messages, None);

@@ -81,8 +81,7 @@ impl Callback for C2cMessageReadReceipt {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -103,7 +102,7 @@ mod tests {
 
     #[test]
     fn one_body_tells_of_several_messages() {
-        let body = br#"{
+        let body = r#"{
             "CallbackCommand": "C2C.CallbackAfterMsgReadReceipt", "Operator_Account": "alice", "Peer_Account": "bob",
             "C2CMsgInfo": [
                 { "From_Account": "bob", "To_Account": "alice", "MsgKey": "1_2_1769139583", "MsgId": "1" },
@@ -111,9 +110,7 @@ mod tests {
             ],
             "EventTime": 1769139587754
         }"#;
-        let decoded = decode::<C2cMessageReadReceiptRequest>(body);
-        assert_eq!(decoded.drift, []);
-        let request = decoded.value.unwrap();
+        let request = read::<C2cMessageReadReceiptRequest>(body);
         let keys = request.messages.iter().map(|message| &*message.message_key);
         assert_eq!(
             keys.collect::<Vec<_>>(),

@@ -93,8 +93,7 @@ impl Callback for C2cMessageSend {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -115,15 +114,13 @@ mod tests {
 
     #[test]
     fn a_failed_delivery_is_told_too() {
-        let body = br#"{
+        let body = r#"{
             "CallbackCommand": "C2C.CallbackAfterSendMsg", "From_Account": "alice", "To_Account": "bob",
             "MsgSeq": 1, "MsgRandom": 2, "MsgTime": 1557481126, "MsgKey": "1_2_1557481126", "OnlineOnlyFlag": 0,
             "SendMsgResult": 1, "ErrorInfo": "not delivered", "UnreadMsgNum": -1,
             "MsgBody": [{ "MsgType": "TIMTextElem", "MsgContent": { "Text": "hi" } }]
         }"#;
-        let decoded = decode::<C2cMessageSendRequest>(body);
-        assert_eq!(decoded.drift, []);
-        let request = decoded.value.unwrap();
+        let request = read::<C2cMessageSendRequest>(body);
         assert_eq!(request.send_result, 1);
         assert_eq!(request.error_info, "not delivered");
         assert_eq!(request.unread_messages, Some(-1));
@@ -131,8 +128,7 @@ mod tests {
 
     #[test]
     fn an_event_time_comes_before_the_messages() {
-        let decoded = decode::<C2cMessageSendRequest>(C2cMessageSend::SAMPLE.as_bytes());
-        let request = decoded.value.unwrap();
+        let request = read::<C2cMessageSendRequest>(C2cMessageSend::SAMPLE);
         assert_eq!(request.message_time, 1_557_481_126);
         let time = C2cMessageSend::time(&request);
         assert_eq!(time.map(EventTime::as_millis), Some(1_557_481_126_123));
@@ -140,15 +136,14 @@ mod tests {
 
     #[test]
     fn without_an_event_time_the_message_tells_the_time() {
-        let body = br#"{
+        let body = r#"{
             "CallbackCommand": "C2C.CallbackAfterSendMsg", "From_Account": "alice", "To_Account": "bob",
             "MsgSeq": 1, "MsgRandom": 2, "MsgTime": 1557481126, "MsgKey": "1_2_1557481126", "OnlineOnlyFlag": 0,
             "SendMsgResult": 0, "ErrorInfo": "send msg succeed",
             "MsgBody": [{ "MsgType": "TIMTextElem", "MsgContent": { "Text": "hi" } }]
         }"#;
-        let decoded = decode::<C2cMessageSendRequest>(body);
-        assert_eq!(decoded.drift, []);
-        let time = C2cMessageSend::time(&decoded.value.unwrap());
+        let request = read::<C2cMessageSendRequest>(body);
+        let time = C2cMessageSend::time(&request);
         assert_eq!(time.map(EventTime::as_millis), Some(1_557_481_126_000));
     }
 }

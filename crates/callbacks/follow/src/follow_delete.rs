@@ -77,7 +77,9 @@ mod tests {
     fn a_single_account_is_a_list_of_one() {
         let body =
             br#"{ "From_Account": "alice", "To_Account": "bob", "EventTime": 1702018343678 }"#;
-        let request = decode::<FollowDeleteRequest>(body).value.unwrap();
+        let decoded = decode::<FollowDeleteRequest>(body);
+        assert_eq!(decoded.drift[0].path, "To_Account");
+        let request = decoded.value.unwrap();
         assert_eq!(request.unfollowed, ["bob"]);
     }
 }

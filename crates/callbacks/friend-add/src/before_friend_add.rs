@@ -93,8 +93,7 @@ impl Targets for BeforeFriendAddRequest {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -117,9 +116,7 @@ mod tests {
 
     #[test]
     fn each_recipient_gets_a_verdict() {
-        let request = decode::<BeforeFriendAddRequest>(BeforeFriendAdd::SAMPLE.as_bytes())
-            .value
-            .unwrap();
+        let request = read::<BeforeFriendAddRequest>(BeforeFriendAdd::SAMPLE);
         assert_eq!(request.targets().collect::<Vec<_>>(), ["bob", "carol"]);
     }
 }

@@ -85,8 +85,7 @@ impl Targets for BeforeFriendResponseRequest {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -109,10 +108,7 @@ mod tests {
 
     #[test]
     fn each_recipient_gets_a_verdict() {
-        let request =
-            decode::<BeforeFriendResponseRequest>(BeforeFriendResponse::SAMPLE.as_bytes())
-                .value
-                .unwrap();
+        let request = read::<BeforeFriendResponseRequest>(BeforeFriendResponse::SAMPLE);
         assert_eq!(request.targets().collect::<Vec<_>>(), ["alice", "dave"]);
     }
 }

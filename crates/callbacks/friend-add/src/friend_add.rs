@@ -76,8 +76,7 @@ impl Callback for FriendAdd {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -98,11 +97,12 @@ mod tests {
 
     #[test]
     fn is_found_by_the_administrator() {
-        let body = br#"{
+        let body = r#"{
+            "CallbackCommand": "Sns.CallbackFriendAdd",
             "PairList": [{ "From_Account": "alice", "To_Account": "bob", "Initiator_Account": "carol" }],
             "ClientCmd": "FriendAdd", "Admin_Account": "dave", "ForceFlag": 1
         }"#;
-        let request = decode::<FriendAddRequest>(body).value.unwrap();
+        let request = read::<FriendAddRequest>(body);
         let accounts = ["alice", "bob", "carol", "dave"];
         assert_eq!(FriendAdd::subjects(&request).accounts, accounts);
     }

@@ -73,8 +73,7 @@ impl Callback for GroupAttributeChange {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -97,11 +96,9 @@ mod tests {
 
     #[test]
     fn a_change_may_come_without_attributes() {
-        let body = br#"{"CallbackCommand": "Group.CallbackAfterGroupAttrChanged", "GroupId": "lobby",
+        let body = r#"{"CallbackCommand": "Group.CallbackAfterGroupAttrChanged", "GroupId": "lobby",
             "Type": "Public", "Operator_Account": "alice", "OptionType": "clear", "EventTime": 1670574414123}"#;
-        let decoded = decode::<GroupAttributeChangeRequest>(body);
-        assert!(decoded.drift.is_empty(), "{:?}", decoded.drift);
-        let request = decoded.value.unwrap();
+        let request = read::<GroupAttributeChangeRequest>(body);
         assert_eq!(request.change, "clear");
         assert!(request.attributes.is_empty());
     }

@@ -103,7 +103,7 @@ mod tests {
             "Operator_Account": "alice", "Owner_Account": "alice", "Type": "Public", "Name": "lobby",
             "EventTime": 1670574414123}"#;
         let decoded = decode::<GroupCreateRequest>(body);
-        assert!(decoded.drift.is_empty(), "{:?}", decoded.drift);
+        assert_eq!(decoded.drift, []);
         assert_eq!(decoded.value.unwrap().group, "lobby");
     }
 }

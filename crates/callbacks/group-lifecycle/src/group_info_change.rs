@@ -64,8 +64,7 @@ impl Callback for GroupInfoChange {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -88,11 +87,9 @@ mod tests {
 
     #[test]
     fn says_only_what_changed() {
-        let body = br#"{"CallbackCommand": "Group.CallbackAfterGroupInfoChanged", "GroupId": "lobby",
+        let body = r#"{"CallbackCommand": "Group.CallbackAfterGroupInfoChanged", "GroupId": "lobby",
             "Type": "Public", "Operator_Account": "alice", "Notification": "closed", "EventTime": 1670574414123}"#;
-        let decoded = decode::<GroupInfoChangeRequest>(body);
-        assert!(decoded.drift.is_empty(), "{:?}", decoded.drift);
-        let request = decoded.value.unwrap();
+        let request = read::<GroupInfoChangeRequest>(body);
         assert_eq!(request.notification.as_deref(), Some("closed"));
         let others = [request.name, request.introduction, request.face_url];
         assert_eq!(others, [None, None, None]);

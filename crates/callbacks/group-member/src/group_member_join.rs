@@ -97,9 +97,9 @@ mod tests {
             "Operator_Account": "alice",
             "NewMemberList": [{ "Member_Account": "bob" }]
         }"#;
-        let request = decode::<GroupMemberJoinRequest>(body.as_bytes())
-            .value
-            .unwrap();
+        let decoded = decode::<GroupMemberJoinRequest>(body.as_bytes());
+        assert_eq!(decoded.drift[0].path, "EventTime");
+        let request = decoded.value.unwrap();
         assert_eq!(request.members.len(), 1);
         assert_eq!(GroupMemberJoin::time(&request), None);
     }

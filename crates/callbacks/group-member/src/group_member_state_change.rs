@@ -61,8 +61,7 @@ impl Callback for GroupMemberStateChange {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -92,9 +91,7 @@ mod tests {
             "EventType": "Offline",
             "MemberList": [{ "Member_Account": "bob" }]
         }"#;
-        let decoded = decode::<GroupMemberStateChangeRequest>(body.as_bytes());
-        assert_eq!(decoded.drift, []);
-        let request = decoded.value.unwrap();
+        let request = read::<GroupMemberStateChangeRequest>(body);
         assert_eq!(request.event_cause, None);
         assert_eq!(GroupMemberStateChange::time(&request), None);
     }

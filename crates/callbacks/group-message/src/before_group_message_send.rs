@@ -89,8 +89,7 @@ impl Callback for BeforeGroupMessageSend {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -124,9 +123,7 @@ mod tests {
             "MsgBody": [{ "MsgType": "TIMTextElem", "MsgContent": { "Text": "hello" } }],
             "EventTime": 1670574414123
         }"#;
-        let decoded = decode::<BeforeGroupMessageSendRequest>(body.as_bytes());
-        assert_eq!(decoded.drift, []);
-        let request = decoded.value.unwrap();
+        let request = read::<BeforeGroupMessageSendRequest>(body);
         assert_eq!(request.message_random, i64::from(u32::MAX));
         assert_eq!(request.online_only, None);
     }

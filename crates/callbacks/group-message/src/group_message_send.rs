@@ -112,8 +112,7 @@ impl Callback for GroupMessageSend {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -138,9 +137,7 @@ mod tests {
     #[test]
     fn a_mention_of_everybody_names_nobody() {
         let mention = r#"{ "GroupAtAllFlag": 1 }"#;
-        let decoded = decode::<GroupMention>(mention.as_bytes());
-        assert_eq!(decoded.drift, []);
-        let mention = decoded.value.unwrap();
+        let mention = read::<GroupMention>(mention);
         assert_eq!((mention.everybody, mention.account), (1, None));
     }
 }

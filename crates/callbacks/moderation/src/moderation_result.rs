@@ -116,7 +116,7 @@ impl Callback for ModerationResult {
 #[cfg(test)]
 mod tests {
     use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -137,15 +137,13 @@ mod tests {
 
     #[test]
     fn an_undelivered_image_of_a_group_is_found_by_the_group() {
-        let body = br#"{
+        let body = r#"{
             "Scene": "Group", "SdkAppId": 1400000000, "From_Account": "alice",
             "ContactItem": { "ContactType": 2, "ToGroupId": "@TGS#2J4SZEAEL" },
             "ContentType": "Image", "FileURL": "https://example.com/image.png",
             "CtxcbResult": 1, "CtxcbRequestId": "241ed925-4c56-4357-95dd-1e6e7798f214"
         }"#;
-        let decoded = decode::<ModerationResultRequest>(body);
-        let request = decoded.value.unwrap();
-        assert_eq!(decoded.drift, []);
+        let request = read::<ModerationResultRequest>(body);
         let subjects = Subjects::default().account("alice").group("@TGS#2J4SZEAEL");
         assert_eq!(ModerationResult::subjects(&request), subjects);
         assert_eq!(request.message_key_or_seq, None);
@@ -158,7 +156,9 @@ mod tests {
             "ContentType": "Text", "TextContent": "aaabbbccc",
             "CtxcbResult": 0, "CtxcbRequestId": "241ed925-4c56-4357-95dd-1e6e7798f214"
         }"#;
-        let request = decode::<ModerationResultRequest>(body).value.unwrap();
+        let decoded = decode::<ModerationResultRequest>(body);
+        assert_eq!(decoded.drift[0].path, "TextContent");
+        let request = decoded.value.unwrap();
         assert_eq!(request.text_content, ["aaabbbccc"]);
     }
 }

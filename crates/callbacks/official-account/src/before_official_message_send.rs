@@ -62,8 +62,7 @@ impl Callback for BeforeOfficialMessageSend {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -93,9 +92,7 @@ mod tests {
             "MsgBody": [{ "MsgType": "TIMTextElem", "MsgContent": { "Text": "red packet" } }],
             "EventTime": 1670574414123
         }"#;
-        let decoded = decode::<BeforeOfficialMessageSendRequest>(body.as_bytes());
-        assert_eq!(decoded.drift, []);
-        let request = decoded.value.unwrap();
+        let request = read::<BeforeOfficialMessageSendRequest>(body);
         assert_eq!(request.cloud_custom_data, None);
         assert_eq!(request.elements, [MessageElement::text("red packet")]);
     }

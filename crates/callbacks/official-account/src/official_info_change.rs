@@ -60,8 +60,7 @@ impl Callback for OfficialInfoChange {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -91,9 +90,7 @@ mod tests {
             "Introduction": "new intro",
             "EventTime": 1670574414123
         }"#;
-        let decoded = decode::<OfficialInfoChangeRequest>(body.as_bytes());
-        assert_eq!(decoded.drift, []);
-        let request = decoded.value.unwrap();
+        let request = read::<OfficialInfoChangeRequest>(body);
         assert_eq!(request.introduction.as_deref(), Some("new intro"));
         assert_eq!(request.name, None);
         assert_eq!(request.face_url, None);

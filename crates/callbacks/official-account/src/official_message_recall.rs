@@ -59,8 +59,7 @@ impl Callback for OfficialMessageRecall {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -87,9 +86,7 @@ mod tests {
             "WithdrawMsgList": [{ "MsgKey": "71_1_1698741698" }, { "MsgKey": "72_1_1698741701" }],
             "EventTime": 1698741702123
         }"##;
-        let decoded = decode::<OfficialMessageRecallRequest>(body.as_bytes());
-        assert_eq!(decoded.drift, []);
-        let request = decoded.value.unwrap();
+        let request = read::<OfficialMessageRecallRequest>(body);
         assert_eq!(request.official_account, "#TOA#_123");
         let messages = request.messages.iter();
         let keys: Vec<&str> = messages.map(|message| &*message.message_key).collect();

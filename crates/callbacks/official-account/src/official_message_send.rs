@@ -65,8 +65,7 @@ impl Callback for OfficialMessageSend {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -96,9 +95,7 @@ mod tests {
             "MsgBody": [{ "MsgType": "TIMTextElem", "MsgContent": { "Text": "red packet" } }],
             "EventTime": 1698741698123
         }"#;
-        let decoded = decode::<OfficialMessageSendRequest>(body.as_bytes());
-        assert_eq!(decoded.drift, []);
-        let request = decoded.value.unwrap();
+        let request = read::<OfficialMessageSendRequest>(body);
         assert_eq!(request.message_time, 1_698_741_698);
         let time = OfficialMessageSend::time(&request).unwrap();
         assert_eq!(time.as_millis(), 1_698_741_698_123);

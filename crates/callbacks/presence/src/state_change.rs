@@ -77,8 +77,7 @@ impl Callback for StateChange {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -99,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_custom_status_kicks_no_device() {
-        let body = br#"{
+        let body = r#"{
             "CallbackCommand": "State.StateChange",
             "EventTime": 1629883332497,
             "Info": {
@@ -107,9 +106,7 @@ mod tests {
                 "Reason": "SetCustomStatus", "CustomStatus": "away"
             }
         }"#;
-        let decoded = decode::<StateChangeRequest>(body);
-        let request = decoded.value.unwrap();
-        assert_eq!(decoded.drift, []);
+        let request = read::<StateChangeRequest>(body);
         assert_eq!(request.change.custom_status.as_deref(), Some("away"));
         assert!(request.kicked_devices.is_empty());
     }

@@ -68,8 +68,7 @@ impl Callback for ProfileSet {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
     use serde_json::json;
 
     use super::*;
@@ -91,7 +90,8 @@ mod tests {
 
     #[test]
     fn a_value_is_a_text_or_a_number() {
-        let body = br#"{
+        let body = r#"{
+            "CallbackCommand": "Profile.CallbackPortraitSet",
             "Operator_Account": "bob",
             "From_Account": "alice",
             "EventTime": 1656921052497,
@@ -100,9 +100,8 @@ mod tests {
                 { "Tag": "Tag_Profile_IM_Nick", "Value": "Al" }
             ]
         }"#;
-        let decoded = decode::<ProfileSetRequest>(body);
-        assert_eq!(decoded.drift, []);
-        let items = decoded.value.unwrap().profile_items.into_iter();
+        let request = read::<ProfileSetRequest>(body);
+        let items = request.profile_items.into_iter();
         let values: Vec<Value> = items.map(|item| item.value).collect();
         assert_eq!(values, [json!(4_294_967_295_u32), json!("Al")]);
     }

@@ -96,8 +96,7 @@ impl Event for AllMemberPushEvent {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -118,9 +117,7 @@ mod tests {
 
     #[test]
     fn a_batch_has_an_item_for_each_event() {
-        let request = decode::<AllMemberPushRequest>(AllMemberPush::SAMPLE.as_bytes())
-            .value
-            .unwrap();
+        let request = read::<AllMemberPushRequest>(AllMemberPush::SAMPLE);
         let items = [
             Item {
                 subjects: Subjects::default().account("bob"),
@@ -136,9 +133,7 @@ mod tests {
 
     #[test]
     fn happened_at_the_first_event_in_seconds() {
-        let request = decode::<AllMemberPushRequest>(AllMemberPush::SAMPLE.as_bytes())
-            .value
-            .unwrap();
+        let request = read::<AllMemberPushRequest>(AllMemberPush::SAMPLE);
         let time = AllMemberPush::time(&request).map(EventTime::as_millis);
         assert_eq!(time, Some(1_557_481_128_000));
     }

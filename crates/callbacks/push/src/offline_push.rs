@@ -120,8 +120,7 @@ impl Event for OfflinePushEvent {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -146,9 +145,7 @@ mod tests {
 
     #[test]
     fn a_batch_has_an_item_for_each_event() {
-        let request = decode::<OfflinePushRequest>(OfflinePush::SAMPLE.as_bytes())
-            .value
-            .unwrap();
+        let request = read::<OfflinePushRequest>(OfflinePush::SAMPLE);
         let items = [
             Item {
                 subjects: Subjects::default().accounts(["alice", "bob"]),
@@ -166,9 +163,7 @@ mod tests {
 
     #[test]
     fn happened_at_the_first_event_in_seconds() {
-        let request = decode::<OfflinePushRequest>(OfflinePush::SAMPLE.as_bytes())
-            .value
-            .unwrap();
+        let request = read::<OfflinePushRequest>(OfflinePush::SAMPLE);
         let time = OfflinePush::time(&request).map(EventTime::as_millis);
         assert_eq!(time, Some(1_557_481_127_000));
     }

@@ -72,7 +72,9 @@ mod tests {
     fn one_topic_may_stand_without_a_list() {
         let body = br#"{"CallbackCommand": "Group.CallbackAfterTopicDestroyed", "GroupId": "lobby",
             "Type": "Community", "TopicIdList": "news"}"#;
-        let request = decode::<TopicDestroyRequest>(body).value.unwrap();
+        let decoded = decode::<TopicDestroyRequest>(body);
+        assert_eq!(decoded.drift[0].path, "TopicIdList");
+        let request = decoded.value.unwrap();
         assert_eq!(request.topics, ["news"]);
     }
 }

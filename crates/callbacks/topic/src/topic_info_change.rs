@@ -58,8 +58,7 @@ impl Callback for TopicInfoChange {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::decode;
-    use gateway_test_support::{check_sample, check_subjects, check_tolerance};
+    use gateway_test_support::{check_sample, check_subjects, check_tolerance, read};
 
     use super::*;
 
@@ -82,12 +81,9 @@ mod tests {
 
     #[test]
     fn every_part_of_the_profile_may_be_absent() {
-        let body =
-            br#"{"CallbackCommand": "Group.CallbackAfterTopicInfoChanged", "GroupId": "lobby",
+        let body = r#"{"CallbackCommand": "Group.CallbackAfterTopicInfoChanged", "GroupId": "lobby",
             "Type": "Community", "Operator_Account": "alice", "Notification": "closed"}"#;
-        let decoded = decode::<TopicInfoChangeRequest>(body);
-        assert!(decoded.drift.is_empty(), "{:?}", decoded.drift);
-        let request = decoded.value.unwrap();
+        let request = read::<TopicInfoChangeRequest>(body);
         assert_eq!(request.notification.as_deref(), Some("closed"));
         let others = [request.name, request.introduction, request.face_url];
         assert_eq!(others, [None, None, None]);
