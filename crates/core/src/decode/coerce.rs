@@ -3,8 +3,8 @@
 //!
 //! | wanted | read from, beside itself |
 //! |---|---|
-//! | string | number (exactly printable), boolean, null as empty |
-//! | integer | string of digits, float without fraction, boolean, null as 0 |
+//! | string | integer, boolean, null as empty |
+//! | integer | string of one (also `+5`, `-3.0` and `1e3`), float without fraction, boolean, null as 0 |
 //! | float | string, null as 0 |
 //! | boolean | 0 and 1, also as strings, `"true"` and `"false"`, null as false |
 //! | list | a single element, null or an empty object as empty |

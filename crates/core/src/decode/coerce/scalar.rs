@@ -96,12 +96,12 @@ impl Number {
         }
     }
 
-    /// As it stood in the body; `None` for what has been rounded, such as an account of 25 digits.
+    /// As it stood in the body. `None` for a float: its digits are not known any more, neither those of 1.10 nor those
+    /// of an account that is too long for an integer.
     pub(super) fn text(self) -> Option<String> {
         match self {
             Self::Unsigned(number) => Some(number.to_string()),
             Self::Signed(number) => Some(number.to_string()),
-            Self::Float(number) if number.abs() < EXACT_MAX => Some(number.to_string()),
             Self::Float(_) => None,
         }
     }

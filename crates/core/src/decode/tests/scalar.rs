@@ -52,6 +52,20 @@ fn scalars_become_what_is_wanted() {
 }
 
 #[test]
+fn an_integer_is_read_however_it_is_written() {
+    for (text, integer) in [("1e3", 1000), ("-3.0", -3), ("+5", 5), (" 7 ", 7)] {
+        check(
+            format!(r#"{{"integer": "{text}"}}"#),
+            Some(Scalars {
+                integer,
+                ..Scalars::default()
+            }),
+            &[("integer", "integer", "string")],
+        );
+    }
+}
+
+#[test]
 fn a_scalar_that_would_change_is_refused() {
     for (body, path, expected, found) in [
         (r#"{"small": 300}"#, "small", "integer", "unreadable number"),
@@ -91,6 +105,14 @@ fn a_scalar_that_would_change_is_refused() {
         // Rounded by then, it would be another account.
         (
             r#"{"text": 1234567890123456789012345}"#,
+            "text",
+            "string",
+            "unreadable number",
+        ),
+        // It was 1.10, and would be 1.1.
+        (r#"{"text": 1.10}"#, "text", "string", "unreadable number"),
+        (
+            r#"{"text": 12345678.1234567891}"#,
             "text",
             "string",
             "unreadable number",
