@@ -14,7 +14,7 @@ use serde_json::Value;
 /// Changes of one body at most.
 const CHANGES_MAX: usize = 12;
 
-/// Names of fields that some senders, and some editions of the vendor's pages, have in the place of others.
+/// Names that some editions of the vendor's pages have for a field, in the place of the one here.
 const ALIASES: [(&str, &str, &str); 2] = [
     ("Group.CallbackAfterCreateGroup", "GroupId", "groupID"),
     (

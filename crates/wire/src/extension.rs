@@ -12,6 +12,6 @@ pub struct MessageExtension {
     pub key: String,
     /// Its value; empty where it was deleted.
     pub value: String,
-    /// Grows with each change of this key.
+    /// The version of the pair.
     pub seq: i64,
 }

@@ -15,7 +15,7 @@ pub struct BlocklistAdd;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct BlocklistAddRequest {
-    /// Always `Sns.CallbackBlackListAdd`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,

@@ -14,7 +14,7 @@ pub struct BotC2cMessage;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct BotC2cMessageRequest {
-    /// Always `Bot.OnC2CMessage`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,

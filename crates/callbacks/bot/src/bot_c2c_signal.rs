@@ -13,7 +13,7 @@ pub struct BotC2cSignal;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct BotC2cSignalRequest {
-    /// Always `Chatbot.OnC2CSignalMessage`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,

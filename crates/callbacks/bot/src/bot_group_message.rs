@@ -14,7 +14,7 @@ pub struct BotGroupMessage;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct BotGroupMessageRequest {
-    /// Always `Bot.OnGroupMessage`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -22,7 +22,7 @@ pub struct BotGroupMessageRequest {
     #[serde(rename = "GroupId")]
     #[oai(rename = "GroupId")]
     pub group: String,
-    /// `Private` or `Work`, `Public`, `ChatRoom` or `Meeting`, `AVChatRoom`, `Community`, `Live`.
+    /// `Private` (also `Work`), `Public`, `ChatRoom` (also `Meeting`), `AVChatRoom`, `Community` or `Live`.
     #[serde(rename = "Type")]
     #[oai(rename = "Type")]
     pub group_type: String,

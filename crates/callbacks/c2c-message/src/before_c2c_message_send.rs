@@ -14,7 +14,7 @@ pub struct BeforeC2cMessageSend;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct BeforeC2cMessageSendRequest {
-    /// Always `C2C.CallbackBeforeSendMsg`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -56,7 +56,7 @@ pub struct BeforeC2cMessageSendRequest {
     pub elements: Vec<MessageElement>,
     /// Data of the app's own, kept with the message.
     pub cloud_custom_data: Option<String>,
-    /// When it happened, in milliseconds since the Unix epoch; newer versions send it.
+    /// When it was asked for, in milliseconds since the Unix epoch; newer versions send it.
     pub event_time: Option<i64>,
 }
 

@@ -14,7 +14,7 @@ pub struct C2cMessageExtension;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct C2cMessageExtensionRequest {
-    /// Always `C2C.CallbackAfterC2CMsgExtension`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -38,7 +38,7 @@ pub struct C2cMessageExtensionRequest {
     #[serde(rename = "ExtensionList")]
     #[oai(rename = "ExtensionList")]
     pub extensions: Vec<MessageExtension>,
-    /// Grows with each change of the message's extensions.
+    /// The version of the message's extensions; it orders their changes.
     pub seq: i64,
     /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,

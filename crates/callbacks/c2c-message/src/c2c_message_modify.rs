@@ -14,7 +14,7 @@ pub struct C2cMessageModify;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct C2cMessageModifyRequest {
-    /// Always `C2C.CallbackAfterModifyMsg`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -52,7 +52,7 @@ pub struct C2cMessageModifyRequest {
     pub elements: Vec<MessageElement>,
     /// Data of the app's own, kept with the message.
     pub cloud_custom_data: Option<String>,
-    /// When it was edited, in milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

@@ -13,7 +13,7 @@ pub struct C2cMessageReadAll;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct C2cMessageReadAllRequest {
-    /// Always `C2C.CallbackAfterMsgReadAll`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,

@@ -13,7 +13,7 @@ pub struct C2cMessageRecall;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct C2cMessageRecallRequest {
-    /// Always `C2C.CallbackAfterMsgWithDraw`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,

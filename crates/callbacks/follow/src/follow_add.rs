@@ -13,7 +13,7 @@ pub struct FollowAdd;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct FollowAddRequest {
-    /// Always `Follow.CallbackAfterFollowAdd`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -23,7 +23,7 @@ pub struct FollowAddRequest {
     pub follower: String,
     /// One for each account that is followed.
     pub follow_list: Vec<FollowedAccount>,
-    /// In milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

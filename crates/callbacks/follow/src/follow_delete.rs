@@ -13,7 +13,7 @@ pub struct FollowDelete;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct FollowDeleteRequest {
-    /// Always `Follow.CallbackAfterFollowDelete`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -25,7 +25,7 @@ pub struct FollowDeleteRequest {
     #[serde(rename = "To_Account")]
     #[oai(rename = "To_Account")]
     pub unfollowed: Vec<String>,
-    /// In milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

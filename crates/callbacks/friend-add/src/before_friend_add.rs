@@ -14,7 +14,7 @@ pub struct BeforeFriendAdd;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct BeforeFriendAddRequest {
-    /// Always `Sns.CallbackPrevFriendAdd`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -36,7 +36,7 @@ pub struct BeforeFriendAddRequest {
     #[serde(rename = "ForceAddFlags")]
     #[oai(rename = "ForceAddFlags")]
     pub forced: i64,
-    /// In milliseconds since the Unix epoch.
+    /// When it was asked for, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

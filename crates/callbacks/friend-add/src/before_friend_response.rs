@@ -14,7 +14,7 @@ pub struct BeforeFriendResponse;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct BeforeFriendResponseRequest {
-    /// Always `Sns.CallbackPrevFriendResponse`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -30,7 +30,7 @@ pub struct BeforeFriendResponseRequest {
     #[serde(rename = "ResponseFriendItem")]
     #[oai(rename = "ResponseFriendItem")]
     pub answers: Vec<FriendRequestAnswer>,
-    /// In milliseconds since the Unix epoch.
+    /// When it was asked for, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

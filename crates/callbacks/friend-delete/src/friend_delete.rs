@@ -13,7 +13,7 @@ pub struct FriendDelete;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct FriendDeleteRequest {
-    /// Always `Sns.CallbackFriendDelete`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,

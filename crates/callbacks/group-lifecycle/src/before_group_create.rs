@@ -16,7 +16,7 @@ pub struct BeforeGroupCreate;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct BeforeGroupCreateRequest {
-    /// Always `Group.CallbackBeforeCreateGroup`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -34,7 +34,7 @@ pub struct BeforeGroupCreateRequest {
     pub group_type: String,
     /// Its name.
     pub name: String,
-    /// How many groups of this type the user created before; absent from newer bodies.
+    /// How many groups of this type the user created before; on pages from before December 2025.
     #[serde(rename = "CreateGroupNum")]
     #[oai(rename = "CreateGroupNum")]
     pub groups_of_type: Option<i64>,
@@ -42,13 +42,13 @@ pub struct BeforeGroupCreateRequest {
     #[serde(rename = "CreatedGroupNum")]
     #[oai(rename = "CreatedGroupNum")]
     pub groups_by_type: Option<BTreeMap<String, i64>>,
-    /// What holds for invitations, e.g. `DisableInvite`; from some senders only.
+    /// What holds for invitations, e.g. `DisableInvite`; only in an SDK's class, on no page of the vendor's.
     pub invite_option: Option<String>,
     /// The initial members.
     #[serde(rename = "MemberList", default)]
     #[oai(rename = "MemberList", default, skip_serializing_if_is_empty)]
     pub members: Vec<Member>,
-    /// In milliseconds since the Unix epoch.
+    /// When it was asked for, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

@@ -13,7 +13,7 @@ pub struct GroupAttributeChange;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct GroupAttributeChangeRequest {
-    /// Always `Group.CallbackAfterGroupAttrChanged`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -37,7 +37,7 @@ pub struct GroupAttributeChangeRequest {
     #[serde(rename = "GroupAttr", default)]
     #[oai(rename = "GroupAttr", default, skip_serializing_if_is_empty)]
     pub attributes: Vec<GroupAttribute>,
-    /// In milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

@@ -14,7 +14,7 @@ pub struct GroupCreate;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct GroupCreateRequest {
-    /// Always `Group.CallbackAfterCreateGroup`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -44,7 +44,7 @@ pub struct GroupCreateRequest {
     #[serde(rename = "UserDefinedDataList", default)]
     #[oai(rename = "UserDefinedDataList", default, skip_serializing_if_is_empty)]
     pub custom_fields: Vec<CustomField>,
-    /// In milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

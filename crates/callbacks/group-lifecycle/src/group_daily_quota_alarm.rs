@@ -13,7 +13,7 @@ pub struct GroupDailyQuotaAlarm;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct GroupDailyQuotaAlarmRequest {
-    /// Always `Group.CallbackOnDailyGroupQuotaAlarm`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -21,7 +21,7 @@ pub struct GroupDailyQuotaAlarmRequest {
     pub quota_used: i64,
     /// How many may be added a day.
     pub quota: i64,
-    /// In milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

@@ -14,7 +14,7 @@ pub struct GroupDestroy;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct GroupDestroyRequest {
-    /// Always `Group.CallbackAfterGroupDestroyed`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -36,7 +36,7 @@ pub struct GroupDestroyRequest {
     #[serde(rename = "MemberList", default)]
     #[oai(rename = "MemberList", default, skip_serializing_if_is_empty)]
     pub members: Vec<Member>,
-    /// In milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

@@ -13,7 +13,7 @@ pub struct GroupFull;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct GroupFullRequest {
-    /// Always `Group.CallbackAfterGroupFull`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -21,7 +21,7 @@ pub struct GroupFullRequest {
     #[serde(rename = "GroupId")]
     #[oai(rename = "GroupId")]
     pub group: String,
-    /// In milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

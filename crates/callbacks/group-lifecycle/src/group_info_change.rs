@@ -13,7 +13,7 @@ pub struct GroupInfoChange;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct GroupInfoChangeRequest {
-    /// Always `Group.CallbackAfterGroupInfoChanged`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -37,7 +37,7 @@ pub struct GroupInfoChangeRequest {
     pub notification: Option<String>,
     /// The URL of the new avatar, if it changed.
     pub face_url: Option<String>,
-    /// In milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

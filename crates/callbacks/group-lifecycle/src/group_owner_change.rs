@@ -13,7 +13,7 @@ pub struct GroupOwnerChange;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct GroupOwnerChangeRequest {
-    /// Always `Group.CallbackAfterChangeGroupOwner`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -37,7 +37,7 @@ pub struct GroupOwnerChangeRequest {
     #[serde(rename = "NewOwner_Account")]
     #[oai(rename = "NewOwner_Account")]
     pub new_owner: String,
-    /// In milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

@@ -14,7 +14,7 @@ pub struct BeforeGroupInvite;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct BeforeGroupInviteRequest {
-    /// Always `Group.CallbackBeforeInviteJoinGroup`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,

@@ -14,7 +14,7 @@ pub struct GroupMemberExit;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct GroupMemberExitRequest {
-    /// Always `Group.CallbackAfterMemberExit`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,

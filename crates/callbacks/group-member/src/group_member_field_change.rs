@@ -13,7 +13,7 @@ pub struct GroupMemberFieldChange;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct GroupMemberFieldChangeRequest {
-    /// Always `Group.CallbackAfterMemberFieldChanged`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -29,7 +29,7 @@ pub struct GroupMemberFieldChangeRequest {
     #[serde(rename = "Operator_Account")]
     #[oai(rename = "Operator_Account")]
     pub operator: String,
-    /// Whose role or name card it is; some senders name the field `Member_Account`.
+    /// Whose role or name card it is; the international pages name the field `Member_Account`.
     #[serde(rename = "Modified_Account", alias = "Member_Account")]
     #[oai(rename = "Modified_Account")]
     pub member: String,

@@ -14,7 +14,7 @@ pub struct GroupMemberStateChange;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct GroupMemberStateChangeRequest {
-    /// Always `Group.CallbackOnMemberStateChange`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -22,7 +22,7 @@ pub struct GroupMemberStateChangeRequest {
     #[serde(rename = "GroupId")]
     #[oai(rename = "GroupId")]
     pub group: String,
-    /// `AVChatRoom`.
+    /// `AVChatRoom`; only in an SDK's class, on no page of the vendor's.
     #[serde(rename = "Type")]
     #[oai(rename = "Type")]
     pub group_type: Option<String>,

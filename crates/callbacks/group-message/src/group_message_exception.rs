@@ -14,7 +14,7 @@ pub struct GroupMessageException;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct GroupMessageExceptionRequest {
-    /// Always `Group.CallbackSendMsgException`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,

@@ -14,7 +14,7 @@ pub struct GroupMessageExtension;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct GroupMessageExtensionRequest {
-    /// Always `Group.CallbackAfterGroupMsgExtension`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -34,7 +34,7 @@ pub struct GroupMessageExtensionRequest {
     #[serde(rename = "ExtensionList")]
     #[oai(rename = "ExtensionList")]
     pub extensions: Vec<MessageExtension>,
-    /// The version of the message's extensions.
+    /// The version of the message's extensions; it orders their changes.
     pub seq: i64,
     /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,

@@ -13,7 +13,7 @@ pub struct GroupMessageRecall;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct GroupMessageRecallRequest {
-    /// Always `Group.CallbackAfterRecallMsg`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,

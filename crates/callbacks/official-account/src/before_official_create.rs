@@ -14,7 +14,7 @@ pub struct BeforeOfficialCreate;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct BeforeOfficialCreateRequest {
-    /// Always `OfficialAccount.CallbackBeforeCreateOfficialAccount`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,

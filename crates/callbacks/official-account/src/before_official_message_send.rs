@@ -14,7 +14,7 @@ pub struct BeforeOfficialMessageSend;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct BeforeOfficialMessageSendRequest {
-    /// Always `OfficialAccount.CallbackBeforeSendMsg`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -32,7 +32,7 @@ pub struct BeforeOfficialMessageSendRequest {
     pub elements: Vec<MessageElement>,
     /// Data of the app's own that goes along with it.
     pub cloud_custom_data: Option<String>,
-    /// When it was to be sent, in milliseconds since the Unix epoch.
+    /// When it was asked for, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

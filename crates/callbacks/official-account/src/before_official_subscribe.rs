@@ -16,7 +16,7 @@ pub struct BeforeOfficialSubscribe;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct BeforeOfficialSubscribeRequest {
-    /// Always `OfficialAccount.CallbackBeforeAddSubscriber`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,

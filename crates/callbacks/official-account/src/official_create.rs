@@ -13,7 +13,7 @@ pub struct OfficialCreate;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct OfficialCreateRequest {
-    /// Always `OfficialAccount.CallbackAfterCreateOfficialAccount`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -31,7 +31,7 @@ pub struct OfficialCreateRequest {
     pub owner: String,
     /// Its name.
     pub name: String,
-    /// When it was created, in milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

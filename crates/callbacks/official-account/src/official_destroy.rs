@@ -13,7 +13,7 @@ pub struct OfficialDestroy;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct OfficialDestroyRequest {
-    /// Always `OfficialAccount.CallbackAfterOfficialAccountDestroyed`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -27,7 +27,7 @@ pub struct OfficialDestroyRequest {
     pub owner: String,
     /// Its name.
     pub name: String,
-    /// When it was destroyed, in milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

@@ -13,7 +13,7 @@ pub struct OfficialFull;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct OfficialFullRequest {
-    /// Always `OfficialAccount.CallbackAfterOfficialAccountFull`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -21,7 +21,7 @@ pub struct OfficialFullRequest {
     #[serde(rename = "Official_Account")]
     #[oai(rename = "Official_Account")]
     pub official_account: String,
-    /// When it became full, in milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

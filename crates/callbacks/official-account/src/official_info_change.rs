@@ -13,7 +13,7 @@ pub struct OfficialInfoChange;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct OfficialInfoChangeRequest {
-    /// Always `OfficialAccount.CallbackAfterOfficialAccountInfoChanged`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -33,7 +33,7 @@ pub struct OfficialInfoChangeRequest {
     pub face_url: Option<String>,
     /// The new organization; absent when it is the old one.
     pub organization: Option<String>,
-    /// When it was changed, in milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

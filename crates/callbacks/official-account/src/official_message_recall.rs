@@ -13,7 +13,7 @@ pub struct OfficialMessageRecall;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct OfficialMessageRecallRequest {
-    /// Always `OfficialAccount.CallbackAfterMsgWithDraw`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -25,7 +25,7 @@ pub struct OfficialMessageRecallRequest {
     #[serde(rename = "WithdrawMsgList")]
     #[oai(rename = "WithdrawMsgList")]
     pub messages: Vec<RecalledOfficialMessage>,
-    /// When they were recalled, in milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

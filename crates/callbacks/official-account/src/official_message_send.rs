@@ -14,7 +14,7 @@ pub struct OfficialMessageSend;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct OfficialMessageSendRequest {
-    /// Always `OfficialAccount.CallbackAfterSendMsg`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -40,7 +40,7 @@ pub struct OfficialMessageSendRequest {
     pub elements: Vec<MessageElement>,
     /// Data of the app's own that goes along with it.
     pub cloud_custom_data: Option<String>,
-    /// When Chat told of it, in milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

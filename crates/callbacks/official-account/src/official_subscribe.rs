@@ -15,7 +15,7 @@ pub struct OfficialSubscribe;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct OfficialSubscribeRequest {
-    /// Always `OfficialAccount.CallbackAfterAddSubscriber`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -31,7 +31,7 @@ pub struct OfficialSubscribeRequest {
     #[serde(rename = "SubscribeAccountList")]
     #[oai(rename = "SubscribeAccountList")]
     pub subscribers: Vec<OfficialSubscriber>,
-    /// When they subscribed, in milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

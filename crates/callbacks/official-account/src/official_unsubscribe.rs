@@ -15,7 +15,7 @@ pub struct OfficialUnsubscribe;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct OfficialUnsubscribeRequest {
-    /// Always `OfficialAccount.CallbackAfterDeleteSubscriber`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -31,7 +31,7 @@ pub struct OfficialUnsubscribeRequest {
     #[serde(rename = "SubscribeAccountList")]
     #[oai(rename = "SubscribeAccountList")]
     pub subscribers: Vec<OfficialSubscriber>,
-    /// When they unsubscribed, in milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
 

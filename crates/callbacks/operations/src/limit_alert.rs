@@ -13,7 +13,7 @@ pub struct LimitAlert;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct LimitAlertRequest {
-    /// Always `Alert.RequestOverLimit`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,

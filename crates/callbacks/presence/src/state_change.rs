@@ -13,11 +13,11 @@ pub struct StateChange;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct StateChangeRequest {
-    /// Always `State.StateChange`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
-    /// In milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
     /// What changed.
     #[serde(rename = "Info")]

@@ -14,7 +14,7 @@ pub struct ProfileSet;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct ProfileSetRequest {
-    /// Always `Profile.CallbackPortraitSet`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -26,7 +26,7 @@ pub struct ProfileSetRequest {
     #[serde(rename = "From_Account")]
     #[oai(rename = "From_Account")]
     pub owner: String,
-    /// In milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub event_time: i64,
     /// One for each item that changed.
     #[serde(rename = "ProfileItem")]

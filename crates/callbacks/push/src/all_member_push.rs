@@ -24,7 +24,7 @@ pub struct AllMemberPushRequest {
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct AllMemberPushEvent {
-    /// Always `Push.AllMemberPush`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
@@ -34,7 +34,7 @@ pub struct AllMemberPushEvent {
     pub task_id: String,
     /// The task's time, in seconds since the Unix epoch.
     pub task_time: i64,
-    /// In seconds since the Unix epoch.
+    /// When it happened, in seconds since the Unix epoch.
     pub event_time: i64,
     /// Who gets the push.
     #[serde(rename = "To_Account")]

@@ -24,13 +24,13 @@ pub struct OfflinePushRequest {
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase", skip_serializing_if_is_none)]
 pub struct OfflinePushEvent {
-    /// Always `Push.OfflinePush`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
     /// 1 for a message to a user, 2 for one to a group.
     pub event_type: i64,
-    /// In seconds since the Unix epoch.
+    /// When it happened, in seconds since the Unix epoch.
     pub event_time: i64,
     /// Who sent the message.
     #[serde(rename = "From_Account")]

@@ -14,7 +14,7 @@ pub struct BeforeTopicCreate;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct BeforeTopicCreateRequest {
-    /// Always `Group.CallbackBeforeCreateTopic`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,

@@ -13,7 +13,7 @@ pub struct TopicDestroy;
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct TopicDestroyRequest {
-    /// Always `Group.CallbackAfterTopicDestroyed`; absent from some senders.
+    /// The command again; the query's counts.
     #[serde(default)]
     #[oai(default)]
     pub callback_command: String,
