@@ -1,8 +1,10 @@
 //! Authentication: is this request Chat's, and of which app?
 //!
 //! `Sign` is `hex(sha256(token ++ RequestTime))`. It covers neither body nor query, so for a minute it is a credential
-//! for anything: it is compared in constant time and then forgotten. Source: section 2 of the protocol overview,
-//! <https://www.tencentcloud.com/document/product/1047/34354>.
+//! for anything: it is compared in constant time and then forgotten.
+//!
+//! Source: <https://www.tencentcloud.com/document/product/1047/34354>; for the minute,
+//! <https://cloud.tencent.com/document/product/269/32431>.
 
 use std::{collections::HashMap, fmt, net::IpAddr, sync::Arc};
 

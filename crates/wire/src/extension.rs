@@ -1,4 +1,6 @@
 //! Key and value attached to a message.
+//!
+//! Source: <https://www.tencentcloud.com/document/product/1047/76006>; also page 76007.
 
 use poem_openapi::Object;
 use serde::Deserialize;

@@ -1,7 +1,8 @@
-//! Shapes that several of Chat's commands share, so that plug-ins don't write them twice: parts of requests, and the
-//! verdicts that before-commands answer with.
+//! Parts of requests that several of Chat's commands share, so that plug-ins don't write them twice, and the verdicts of
+//! all before-commands.
 //!
-//! Not here: what one command alone has, which stands with its plug-in, and the rules of acks (`gateway_core::AckRules`).
+//! Not here: what the request of one command alone has, which stands with its plug-in, and the rules of acks
+//! (`gateway_core::AckRules`).
 //! Start at [`MessageElement`] for requests and at [`MessageVerdict`] for verdicts.
 
 mod custom_field;

@@ -1,4 +1,7 @@
 //! A member of a group, as lists of members name one.
+//!
+//! Source: <https://www.tencentcloud.com/document/product/1047/34372>; also pages 34368, 34369, 34371, 34373, 34377,
+//! 48734 and 60395.
 
 use poem_openapi::Object;
 use serde::Deserialize;

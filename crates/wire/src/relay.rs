@@ -1,4 +1,6 @@
 //! A message inside of a bundle of forwarded ones.
+//!
+//! Source: <https://www.tencentcloud.com/document/product/1047/33527>.
 
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,11 @@
 //! The verdicts of before-commands: for each kind of command one type, of which nothing can be made that Chat would not
 //! honour.
 //!
-//! Source: section 3 of the protocol overview; each type names the commands that answer with it.
+//! Not here: which command answers with which, which is the `Answer` of its plug-in. There is a type even where only one
+//! command has it, so that all of them are tested together against the rules of acks.
+//!
+//! Source: <https://www.tencentcloud.com/document/product/1047/34354> for what every ack has, and the page of each command
+//! (`SOURCE` of its plug-in) for the rest.
 
 mod action;
 mod code;
