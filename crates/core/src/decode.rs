@@ -20,10 +20,13 @@ pub use self::command::command_drift;
 use self::{
     coerce::coerce,
     repair::repair,
-    report::{DRIFT_MAX, Path, Report},
+    report::{Path, Report},
     tree::{Parsed, Tree, Unparsed},
     watch::{Strict, strict},
 };
+
+/// Entries of drift that one body has at most.
+pub const DRIFT_MAX: usize = 32;
 
 /// One way in which a genuine body differs from our types. Never holds a value of the body; of its names at most those
 /// of unknown fields, cut and made printable.
@@ -42,12 +45,12 @@ pub struct Drift {
 pub struct Decoded<T> {
     /// The request; `None` when it can't be read.
     pub value: Option<T>,
-    /// Everything that differs from the type, sorted, each once, at most 32 entries.
+    /// Everything that differs from the type, sorted, each once, at most [`DRIFT_MAX`] entries.
     pub drift: Vec<Drift>,
 }
 
 /// Decodes a body, forgiving what can be forgiven. Never fails and never panics; the time is linear in the body's
-/// length, times at most 17 where fields are missing.
+/// length, times at most 17 where fields are missing or come under two of their names.
 pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Decoded<T> {
     let value = match strict::<T>(body) {
         Some(Strict {

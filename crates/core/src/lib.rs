@@ -9,7 +9,7 @@ mod authentication;
 mod callback;
 mod callbacks;
 mod causes;
-pub mod decode;
+mod decode;
 mod dispatcher;
 mod envelope;
 mod event_id;
@@ -24,7 +24,7 @@ pub use authentication::{App, Apps, AppsError, Genuine, Peer, Token, TokenError,
 pub use callback::{Callback, Context, EventTime, HandlerError, Item, Subjects};
 pub use callbacks::{Callbacks, List, Visitor};
 pub use causes::Causes;
-pub use decode::{Decoded, Drift, command_drift, decode};
+pub use decode::{DRIFT_MAX, Decoded, Drift, command_drift, decode};
 pub use dispatcher::{Descriptor, Dispatcher, DuplicateCommand, Installed, Prepared, Work};
 pub use envelope::{Envelope, Proof};
 pub use event_id::EventId;

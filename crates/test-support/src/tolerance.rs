@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gateway_core::{Callback, Decoded, Drift, decode};
+use gateway_core::{Callback, DRIFT_MAX, Decoded, Drift, decode};
 use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde_json::Value;
 
@@ -10,9 +10,6 @@ use crate::mutation::{self, Mutant, Mutation, SECRET};
 
 /// Shorter values of a sample may occur in words of drift's own.
 const VALUE_LENGTH_MIN: usize = 4;
-
-/// Entries of drift that one body causes at most.
-const DRIFT_MAX: usize = 32;
 
 /// Checks that a sample is read tolerantly: with each of its [`mutations`], and cut at every byte. Nothing panics,
 /// whatever differs from the types is told as drift and nothing else is, drift tells no value of the body, and what can

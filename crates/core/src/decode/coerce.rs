@@ -204,14 +204,14 @@ impl<'de> Node<'de, '_> {
         let access = Entries::new(&node, object, shape, &latest);
         let name = shape.map_or("", |shape| shape.name);
         match visitor.visit_map(access) {
-            Err(Failure::Missing(field)) => node.amend(name, Change::Supply(field)),
-            Err(Failure::Repeated) => node.amend(name, Change::Omit(latest.get().to_owned())),
+            Err(Failure::Missing(field)) => node.ask_again(name, Change::Supply(field)),
+            Err(Failure::Repeated) => node.ask_again(name, Change::Omit(latest.get().to_owned())),
             outcome => node.settle(outcome, OBJECT, coerced),
         }
     }
 
-    /// Asks for another reading; refuses when that would not help.
-    fn amend<T>(&self, name: &'static str, change: Change) -> Outcome<T> {
+    /// Asks for another reading, with this change; refuses when that would not help.
+    fn ask_again<T>(&self, name: &'static str, change: Change) -> Outcome<T> {
         let report = self.reading.report;
         let mut amendments = self.reading.amendments.borrow_mut();
         let amendment = Amendment {

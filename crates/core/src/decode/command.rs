@@ -15,7 +15,7 @@ const QUOTED_FIELD: &[u8] = b"\"CallbackCommand\"";
 /// Drift when the body's own `CallbackCommand` is not the query's; `None` when it is, or when the body has none that
 /// can be read. Looks no further than that field, which is the first one of most bodies.
 pub fn command_drift(body: &[u8], command: &str) -> Option<Drift> {
-    if begins_with(body, command) == Some(true) {
+    if begins_with(body, command) {
         return None;
     }
     let body = strip_byte_order_mark(body).unwrap_or(body);
@@ -31,15 +31,18 @@ pub fn command_drift(body: &[u8], command: &str) -> Option<Drift> {
     })
 }
 
-/// Whether the body begins with the command, byte for byte, as most do: a parser costs more than all of this. `None`
-/// for any other beginning.
-fn begins_with(body: &[u8], command: &str) -> Option<bool> {
+/// Whether the body begins with the command, byte for byte, as most do: a parser costs more than all of this.
+fn begins_with(body: &[u8], command: &str) -> bool {
+    behind_command(body, command).is_some_and(|rest| rest.starts_with(b"\""))
+}
+
+/// What stands behind the command that the body begins with.
+fn behind_command<'a>(body: &'a [u8], command: &str) -> Option<&'a [u8]> {
     let rest = body.trim_ascii_start().strip_prefix(b"{")?;
     let rest = rest.trim_ascii_start().strip_prefix(QUOTED_FIELD)?;
     let rest = rest.trim_ascii_start().strip_prefix(b":")?;
     let rest = rest.trim_ascii_start().strip_prefix(b"\"")?;
-    let rest = rest.strip_prefix(command.as_bytes())?;
-    Some(rest.starts_with(b"\""))
+    rest.strip_prefix(command.as_bytes())
 }
 
 struct Search<'a, 'de> {

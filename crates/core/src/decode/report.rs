@@ -2,10 +2,8 @@
 
 use std::{cell::RefCell, collections::BTreeSet};
 
-use super::Drift;
+use super::{DRIFT_MAX, Drift};
 
-/// Entries that a body can cause at most.
-pub(super) const DRIFT_MAX: usize = 32;
 /// Entries kept free for what made a body unreadable.
 const RESERVED: usize = 2;
 /// Characters of one field name, and of a whole path. Names can be anybody's words.

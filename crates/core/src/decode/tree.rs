@@ -32,7 +32,7 @@ pub(super) enum Number {
 }
 
 /// A JSON object.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Object<'de> {
     /// Each field once, the last one of a name, in the order in which they came.
     pub(super) entries: Vec<(Cow<'de, str>, Tree<'de>)>,

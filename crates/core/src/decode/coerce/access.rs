@@ -119,7 +119,7 @@ impl<'de, 'a> Entries<'de, 'a> {
             .collect();
         entries.sort_by_key(|(position, _)| *position);
         let mut entries: Vec<Entry<'de>> = entries.into_iter().map(|(_, entry)| entry).collect();
-        amend(&mut entries, node, shape);
+        apply_amendments(&mut entries, node, shape);
         for name in &object.repeated {
             let path = match shape {
                 Some(_) => Path::Field(&node.path, name),
@@ -156,7 +156,7 @@ fn entry<'de>(name: &'de str, tree: &'de Tree<'de>, shape: Option<Shape>) -> (us
 }
 
 /// Does what earlier readings have asked for at this place.
-fn amend(entries: &mut Vec<Entry<'_>>, node: &Node<'_, '_>, shape: Option<Shape>) {
+fn apply_amendments(entries: &mut Vec<Entry<'_>>, node: &Node<'_, '_>, shape: Option<Shape>) {
     let amendments = node.reading.amendments.borrow();
     if amendments.is_empty() {
         return;
