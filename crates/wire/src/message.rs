@@ -141,7 +141,7 @@ pub struct MessageContent {
 }
 
 /// One size of an image.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Object)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Object)]
 #[serde(rename_all = "PascalCase")]
 #[oai(rename_all = "PascalCase")]
 pub struct ImageVersion {
@@ -170,17 +170,6 @@ impl MessageElement {
             element_type: "TIMTextElem".to_owned(),
             content: MessageContent {
                 text: Some(text.into()),
-                ..MessageContent::default()
-            },
-        }
-    }
-
-    /// An element of the app's own; what `data` says is between the app's clients.
-    pub fn custom(data: impl Into<String>) -> Self {
-        Self {
-            element_type: "TIMCustomElem".to_owned(),
-            content: MessageContent {
-                data: Some(data.into()),
                 ..MessageContent::default()
             },
         }

@@ -33,7 +33,7 @@ pub struct BeforeGroupInviteRequest {
     /// Who is invited.
     #[serde(rename = "DestinationMembers")]
     #[oai(rename = "DestinationMembers")]
-    pub members: Vec<Member>,
+    pub invited: Vec<Member>,
     /// When it was asked for, in milliseconds since the Unix epoch.
     pub event_time: i64,
 }
@@ -51,7 +51,7 @@ impl Callback for BeforeGroupInvite {
     fn subjects(request: &BeforeGroupInviteRequest) -> Subjects {
         Subjects::default()
             .account(&request.operator)
-            .accounts(Member::accounts(&request.members))
+            .accounts(Member::accounts(&request.invited))
             .group(&request.group)
     }
 

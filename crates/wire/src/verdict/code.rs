@@ -56,8 +56,8 @@ impl<const FIRST: i64, const LAST: i64> RefusalCode<FIRST, LAST> {
         last: LAST,
     };
 
-    /// The first code of the range.
-    pub const DEFAULT: Self = Self(FIRST);
+    /// The first code of the range, where nobody chose one.
+    pub(super) const DEFAULT: Self = Self(FIRST);
 
     /// Checks a code.
     ///

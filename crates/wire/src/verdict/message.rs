@@ -100,7 +100,8 @@ impl<R, const FIRST: i64, const LAST: i64> Answer<R> for MessageVerdict<FIRST, L
 // === impl Rewrite ===
 
 impl Rewrite {
-    /// Replaces the message's elements.
+    /// Replaces the message's elements. One that is taken from the request keeps only the fields that
+    /// [`crate::MessageContent`] knows.
     ///
     /// # Errors
     ///
