@@ -5,7 +5,6 @@
 use std::{fmt, time::Instant};
 
 use gateway_core::Causes;
-
 use poem::{
     Error, IntoResponse, Response,
     error::ResponseError,
@@ -26,15 +25,6 @@ pub(crate) struct Problem {
     header: Option<(HeaderName, &'static str)>,
 }
 
-static FAILURES: Throttle = Throttle::new();
-
-/// Logs that something failed, within the log's share of failures, whoever provokes them.
-pub(crate) fn log(what: &str, error: &dyn fmt::Display) {
-    if let Some(held_back) = FAILURES.pass(Instant::now()) {
-        error!(%error, held_back, "failed to {what}");
-    }
-}
-
 /// Why a request was not answered as asked (RFC 9457).
 #[derive(Debug, Serialize, Object)]
 #[oai(rename = "Problem")]
@@ -51,8 +41,20 @@ pub(crate) struct ProblemBody {
     detail: String,
 }
 
+/// The log's share of failures.
+static FAILURES: Throttle = Throttle::new();
+
 /// The media type of a problem.
 pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
+
+/// Logs that something failed, within the log's share of failures, whoever provokes them.
+pub(crate) fn log(what: &str, error: &dyn fmt::Display) {
+    if let Some(held_back) = FAILURES.pass(Instant::now()) {
+        error!(%error, held_back, "failed to {what}");
+    }
+}
+
+// === impl Problem ===
 
 impl Problem {
     /// A problem with a status and a sentence for the caller.
