@@ -103,12 +103,23 @@ impl<R> Answer<R> for Noted {
 // === impl Ack ===
 
 impl Ack {
+    /// The code that refuses, whatever the command.
+    pub const REFUSE: i64 = 1;
+
+    /// The code that drops a message while its sender sees success.
+    pub const DROP: i64 = 2;
+
     /// `{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":""}` as bytes on the wire.
     pub const OK: &'static [u8] = br#"{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":""}"#;
 
     /// The plain ack that refuses, as bytes on the wire. It stops the action of every command but those whose acks have a
     /// result for each account, of which Chat reads nothing else.
     pub const REFUSED: &'static [u8] = br#"{"ActionStatus":"OK","ErrorCode":1,"ErrorInfo":""}"#;
+
+    /// The plain ack that stops an action: [`Ack::REFUSED`] on the wire.
+    pub fn refuse() -> Self {
+        Self::refused(Self::REFUSE, "")
+    }
 
     /// The ack that stops an action with a code of the command's and a text for its client.
     pub fn refused(error_code: i64, error_info: impl Into<String>) -> Self {
@@ -145,8 +156,7 @@ mod tests {
     #[test]
     fn the_constants_are_what_the_type_serializes_to() {
         assert_eq!(serde_json::to_vec(&Ack::ok()).unwrap(), Ack::OK);
-        let refused = Ack::refused(1, "");
-        assert_eq!(serde_json::to_vec(&refused).unwrap(), Ack::REFUSED);
+        assert_eq!(serde_json::to_vec(&Ack::refuse()).unwrap(), Ack::REFUSED);
     }
 
     #[test]

@@ -14,7 +14,8 @@ pub use check::{AckFault, CheckedAck, Effect};
 /// What Chat honours in a command's ack, beside code 0 (allow) and 1 (refuse).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AckRules {
-    /// The codes of its own that refuse, and reach the client together with `ErrorInfo`.
+    /// The codes of its own that refuse, and reach the client together with a text: of the ack, or with
+    /// [`Extra::Items`] of a result.
     pub codes: Option<Codes>,
     /// Whether code 2 drops the message while its sender sees success.
     pub drops: bool,
@@ -40,8 +41,8 @@ pub enum Extra {
     Message,
     /// A list of accounts under this name, to which the action is denied.
     Accounts(&'static str),
-    /// `ResultItem`, one result for each account, each with code 0 or one of these. They decide alone.
-    Items(Codes),
+    /// `ResultItem`, one result for each account, each with code 0 or one of the command's own. They decide alone.
+    Items,
     /// Whatever it says goes to Chat: nothing is known of the command.
     Unknown,
 }
@@ -80,7 +81,7 @@ impl Extra {
             Self::Nothing | Self::Unknown => Vec::new(),
             Self::Message => vec![MESSAGE, CUSTOM_DATA],
             Self::Accounts(name) => vec![name],
-            Self::Items(_) => vec![ITEMS],
+            Self::Items => vec![ITEMS],
         }
     }
 }

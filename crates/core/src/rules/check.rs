@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
 use super::{AckRules, CUSTOM_DATA, Codes, Extra, ITEMS, MESSAGE};
+use crate::Ack;
 
 /// An ack that Chat honours: nothing is in it that Chat would pass over. Serialized, it is what Chat gets.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,11 +102,6 @@ const RESULT_INFO: &str = "ResultInfo";
 /// Each value takes some fifty times its two bytes in memory; results for a thousand accounts have as many.
 const VALUES_MAX: usize = 4_096;
 
-/// The code that refuses whatever the command.
-const REFUSE: i64 = 1;
-/// The code that drops a message.
-const DROP: i64 = 2;
-
 // === impl AckRules ===
 
 impl AckRules {
@@ -151,14 +147,14 @@ impl AckRules {
         }
         let effect = match code {
             0 => Effect::Allowed,
-            DROP if self.drops => Effect::Dropped,
+            Ack::DROP if self.drops => Effect::Dropped,
             _ => Effect::Refused,
         };
         let (own, effect) = match self.extra {
             Extra::Unknown => (Own::Fields(given.others), effect),
             Extra::Message if code == 0 => take_message(given.others)?,
             Extra::Accounts(name) if code == 0 => take_accounts(given.others, name)?,
-            Extra::Items(codes) => take_items(given.others, codes)?,
+            Extra::Items => take_items(given.others, self.codes)?,
             Extra::Nothing | Extra::Message | Extra::Accounts(_) => {
                 (Own::Fields(Map::new()), effect)
             }
@@ -179,7 +175,7 @@ impl AckRules {
     /// Whether Chat honours a code.
     fn has(&self, code: i64) -> bool {
         let own = self.codes.is_some_and(|codes| codes.contains(code));
-        code == 0 || code == REFUSE || (code == DROP && self.drops) || own
+        code == 0 || code == Ack::REFUSE || (code == Ack::DROP && self.drops) || own
     }
 }
 
@@ -241,7 +237,10 @@ fn take_accounts(
     Ok((Own::Accounts(name, accounts), effect))
 }
 
-fn take_items(mut given: Map<String, Value>, codes: Codes) -> Result<(Own, Effect), AckFault> {
+fn take_items(
+    mut given: Map<String, Value>,
+    codes: Option<Codes>,
+) -> Result<(Own, Effect), AckFault> {
     let items = given.remove(ITEMS).unwrap_or_default();
     // One that names nobody would let everybody pass in silence.
     let list = items.as_array().filter(|items| !items.is_empty());
@@ -262,7 +261,7 @@ fn take_items(mut given: Map<String, Value>, codes: Codes) -> Result<(Own, Effec
         let code = code.ok_or(not(RESULT_CODE, "a whole number"))?;
         match code {
             0 => {}
-            code if codes.contains(code) => effect = Effect::Refused,
+            code if codes.is_some_and(|codes| codes.contains(code)) => effect = Effect::Refused,
             _ => return Err(AckFault::Code(RESULT_CODE)),
         }
         results.push(ItemResult {
@@ -493,7 +492,10 @@ mod tests {
 
     #[test]
     fn items_decide_alone() {
-        let rules = with(Extra::Items(FRIENDS));
+        let rules = AckRules {
+            codes: Some(FRIENDS),
+            ..with(Extra::Items)
+        };
         let item = |code| json!({ "To_Account": "bob", "ResultCode": code, "ResultInfo": "" });
         let items = |items: Value| json!({ "ResultItem": items });
         check(rules, ack(0, items(json!([item(0)]))), Ok(Effect::Allowed));
@@ -533,7 +535,10 @@ mod tests {
             let items = items.map(|account| json!({ "To_Account": account, "ResultCode": 0 }));
             ack(0, json!({ "ResultItem": items.collect::<Vec<_>>() })).to_string()
         };
-        let rules = with(Extra::Items(FRIENDS));
+        let rules = AckRules {
+            codes: Some(FRIENDS),
+            ..with(Extra::Items)
+        };
         let both = rules.check(items(&["bob", "carol"]).as_bytes()).unwrap();
         for (given, has_all) in [(&["carol", "bob", "dave"][..], true), (&["bob"], false)] {
             let checked = rules.check(items(given).as_bytes()).unwrap();
@@ -568,7 +573,10 @@ mod tests {
         check(rules, &both, &denied(json!(["bob"])), false);
         check(rules, &denied(json!([])), &ack(0, json!({})), true);
 
-        let rules = with(Extra::Items(FRIENDS));
+        let rules = AckRules {
+            codes: Some(FRIENDS),
+            ..with(Extra::Items)
+        };
         let results = |items: [(&str, i64, &str); 2]| {
             let items = items.map(|(account, code, info)| {
                 json!({ "To_Account": account, "ResultCode": code, "ResultInfo": info })

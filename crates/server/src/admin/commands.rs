@@ -123,7 +123,7 @@ impl HonouredAck {
             return None;
         }
         Some(Self {
-            refuse: !matches!(rules.extra, Extra::Items(_)),
+            refuse: rules.extra != Extra::Items,
             drop: rules.drops,
             codes: rules.codes.map(|codes| HonouredCodes {
                 first: codes.first,
@@ -186,7 +186,7 @@ mod tests {
                 json!({ "refuse": true, "drop": false, "codes": codes, "fields": ["RefusedMembers_Account"] }),
             ),
             (
-                rules(Extra::Items(CODES)),
+                rules(Extra::Items),
                 json!({ "refuse": false, "drop": false, "codes": codes, "fields": ["ResultItem"] }),
             ),
             (AckRules::UNKNOWN, Value::Null),

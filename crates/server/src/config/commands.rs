@@ -142,7 +142,7 @@ impl Checking<'_> {
 
 /// Whether an ack can be given whatever the request.
 fn check_ack(rules: AckRules, ack: &Map<String, Value>) -> Result<(), String> {
-    if let Extra::Items(_) = rules.extra {
+    if rules.extra == Extra::Items {
         return Err("this command wants a result for each of a request's accounts; expected `allow` or `refuse`".to_owned());
     }
     match rules.check_object(completed(ack)) {

@@ -151,9 +151,9 @@ fn chosen(ruling: &Ruling, installed: Option<&Installed>, is_simulated: bool) ->
 /// Where a command wants a result for each account, an ack that has them all: one without would let the others pass in
 /// silence.
 fn whole(ruling: &Ruling, installed: Option<&Installed>, body: &[u8]) -> Option<CheckedAck> {
-    let Extra::Items(_) = ruling.rules.extra else {
+    if ruling.rules.extra != Extra::Items {
         return None;
-    };
+    }
     let work = installed?.work(body)?;
     ruling.rules.check(&work.allow()).ok()
 }

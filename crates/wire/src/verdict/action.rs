@@ -45,7 +45,7 @@ impl<R, const FIRST: i64, const LAST: i64> Answer<R> for ActionVerdict<FIRST, LA
     fn into_ack(self) -> Ack {
         match self {
             Self::Allow => Ack::ok(),
-            Self::Refuse => Ack::refused(1, ""),
+            Self::Refuse => Ack::refuse(),
             Self::RefuseWith { code, info } => Ack::refused(code.get(), info),
         }
     }

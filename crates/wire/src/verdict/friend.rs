@@ -102,7 +102,7 @@ impl<R: Targets> Answer<R> for FriendVerdicts {
     const RULES: AckRules = AckRules {
         codes: Some(FriendCode::CODES),
         drops: false,
-        extra: Extra::Items(FriendCode::CODES),
+        extra: Extra::Items,
     };
     type Ack = FriendAck;
 

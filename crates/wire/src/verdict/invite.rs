@@ -68,7 +68,7 @@ impl<R> Answer<R> for InviteVerdict {
         let (ack, refused) = match self {
             Self::Allow => (Ack::ok(), None),
             Self::RefuseSome(accounts) => (Ack::ok(), Some(accounts)),
-            Self::Refuse => (Ack::refused(1, ""), None),
+            Self::Refuse => (Ack::refuse(), None),
             Self::RefuseWith { code, info } => (Ack::refused(code.get(), info), None),
         };
         InviteAck {

@@ -60,9 +60,6 @@ pub struct MessageAck {
     pub cloud_custom_data: Option<String>,
 }
 
-/// The code that drops a message.
-const DROP: i64 = 2;
-
 // === impl MessageVerdict ===
 
 impl<R, const FIRST: i64, const LAST: i64> Answer<R> for MessageVerdict<FIRST, LAST> {
@@ -85,9 +82,9 @@ impl<R, const FIRST: i64, const LAST: i64> Answer<R> for MessageVerdict<FIRST, L
     fn into_ack(self) -> MessageAck {
         match self {
             Self::Allow => MessageAck::plain(Ack::ok()),
-            Self::Refuse => MessageAck::plain(Ack::refused(1, "")),
+            Self::Refuse => MessageAck::plain(Ack::refuse()),
             Self::RefuseWith { code, info } => MessageAck::plain(Ack::refused(code.get(), info)),
-            Self::Drop => MessageAck::plain(Ack::refused(DROP, "")),
+            Self::Drop => MessageAck::plain(Ack::refused(Ack::DROP, "")),
             Self::Rewrite(rewrite) => MessageAck {
                 elements: rewrite.elements,
                 cloud_custom_data: rewrite.cloud_custom_data,

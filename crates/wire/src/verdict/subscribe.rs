@@ -58,7 +58,7 @@ impl<R> Answer<R> for SubscribeVerdict {
         let (ack, refused) = match self {
             Self::Allow => (Ack::ok(), None),
             Self::RefuseSome(accounts) => (Ack::ok(), Some(accounts)),
-            Self::Refuse => (Ack::refused(1, ""), None),
+            Self::Refuse => (Ack::refuse(), None),
         };
         SubscribeAck {
             action_status: ack.action_status,

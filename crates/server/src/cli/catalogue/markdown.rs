@@ -48,27 +48,24 @@ fn row(descriptor: &Descriptor) -> String {
 
 /// What Chat honours in the ack of a before-command.
 fn answers(rules: &AckRules) -> String {
-    let codes = rules
-        .codes
-        .map(|codes| format!("{codes} refuses with a text"));
-    let drop = rules.drops.then(|| "2 drops".to_owned());
-    let parts = match rules.extra {
+    let first = match rules.extra {
         Extra::Unknown => return "anything".to_owned(),
-        Extra::Items(codes) => {
-            return format!(
-                "`ResultItem`, for each account: 0 allows; {codes} refuses with a text"
-            );
-        }
-        Extra::Nothing => [drop, codes, None],
-        Extra::Message => [drop, codes, Some(format!("{} rewrite", names(rules.extra)))],
-        Extra::Accounts(_) => [
-            drop,
-            codes,
-            Some(format!("{} refuses those in it", names(rules.extra))),
-        ],
+        Extra::Items => "`ResultItem`, for each account: 0 allows",
+        Extra::Nothing | Extra::Message | Extra::Accounts(_) => "1 refuses",
     };
-    let refuse = Some("1 refuses".to_owned());
-    let parts: Vec<String> = std::iter::once(refuse).chain(parts).flatten().collect();
+    let codes = rules.codes;
+    let fields = match rules.extra {
+        Extra::Message => Some(format!("{} rewrite", names(rules.extra))),
+        Extra::Accounts(_) => Some(format!("{} refuses those in it", names(rules.extra))),
+        Extra::Nothing | Extra::Items | Extra::Unknown => None,
+    };
+    let parts = [
+        Some(first.to_owned()),
+        rules.drops.then(|| "2 drops".to_owned()),
+        codes.map(|codes| format!("{codes} refuses with a text")),
+        fields,
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
     parts.join("; ")
 }
 
@@ -114,7 +111,7 @@ mod tests {
         check(
             Some(codes),
             false,
-            Extra::Items(codes),
+            Extra::Items,
             "`ResultItem`, for each account: 0 allows; 10100–10200 refuses with a text",
         );
         check(None, true, Extra::Unknown, "anything");
