@@ -25,3 +25,4 @@ mod privacy;
 mod repeats;
 mod shutdown;
 mod store;
+mod sums;

@@ -22,6 +22,7 @@ mod failure;
 mod fields;
 mod healthcheck;
 mod journal;
+mod metrics;
 mod moment;
 mod network;
 mod output;
@@ -133,6 +134,7 @@ fn run<L: List>(
             let client = Client::new(&options.admin, &loader.load()?)?;
             drift::run(&client, &options, output)?
         }
+        Command::Metrics(options) => metrics::run(&options, &dispatcher(callbacks)?, output)?,
         Command::Sign(options) => sign::run(&options, output, &mut io::stderr())?,
         Command::Openapi => {
             let path = loader.load()?.callbacks.path;

@@ -345,6 +345,9 @@ impl Endpoint for Ingest {
     // The head is dealt with before the future is made: thousands may wait for the disk, and do so without it.
     fn call(&self, mut request: Request) -> impl Future<Output = poem::Result<Response>> + Send {
         let admitted = self.admit(&request);
+        if !matches!(admitted, Ok(Admission::Health)) {
+            self.shared.metrics.requests.inc();
+        }
         let body = UnreadBody::of(&mut request);
         async move {
             let answered = match admitted {

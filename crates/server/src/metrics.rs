@@ -5,6 +5,7 @@
 
 mod callbacks;
 mod deciders;
+mod described;
 mod handlers;
 mod registration;
 
@@ -20,6 +21,7 @@ use callbacks::CallbackMetrics;
 pub(crate) use callbacks::{AppMetrics, Outcome};
 pub(crate) use deciders::DeciderMetrics;
 use deciders::{DecidersMetrics, PolicyMetrics};
+pub(crate) use described::{Described, described};
 pub(crate) use handlers::{HandlerMetrics, ProgressMetrics};
 use registration::Registration;
 
@@ -37,6 +39,8 @@ pub(crate) struct Metrics {
     reloads: IntCounterVec,
     open_connections: IntGaugeVec,
     journal: Arc<JournalMetrics>,
+    /// Requests on the callback port, but for checks of the process.
+    pub requests: IntCounter,
     /// Console checks of the URL.
     pub probes: IntCounter,
     /// Events between the log's end and the slowest of the index and the handlers' cursors.
@@ -79,7 +83,7 @@ impl Metrics {
         let registration = Registration::default();
         let rejected = registration.counters(
             "gateway_rejected_total",
-            "Requests turned away, by reason; nothing of them was parsed or stored.",
+            "Requests turned away, by reason; nothing of them was stored.",
             &["reason"],
         );
         let build = registration.gauges(
@@ -117,6 +121,10 @@ impl Metrics {
             reloads,
             open_connections,
             journal: Arc::new(JournalMetrics::new(&registration)),
+            requests: registration.counter(
+                "gateway_requests_total",
+                "Requests on the callback port and simulated ones, but for /healthz.",
+            ),
             probes: registration.counter(
                 "gateway_probes_total",
                 "Checks of the callback URL without app id and command, as consoles and load balancers make them.",

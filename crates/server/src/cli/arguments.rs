@@ -56,6 +56,8 @@ pub(super) enum Command {
     ///
     /// Names fields, never their values. 64 kinds of each command are kept, 1,000 in all; the path … adds up the others.
     Drift(DriftOptions),
+    /// List every metric: name, kind, labels and meaning
+    Metrics(MetricsOptions),
     /// Print a signature as query parameters, for a request made by hand
     Sign(SignOptions),
     /// Print the OpenAPI document of the installed commands
@@ -190,6 +192,13 @@ pub(super) struct CommandsOptions {
     pub(super) markdown: bool,
     #[command(flatten)]
     pub(super) admin: AdminOptions,
+}
+
+#[derive(Debug, Default, Args)]
+pub(super) struct MetricsOptions {
+    /// The page docs/metrics.md
+    #[arg(long)]
+    pub(super) markdown: bool,
 }
 
 #[derive(Debug, Default, Args)]
