@@ -101,6 +101,8 @@ pub struct Genuine<'a> {
     pub app: &'a App,
     /// What proved it.
     pub proof: Proof,
+    /// By how many seconds the sender's clock is ahead of ours; `None` without a signature.
+    pub skew_seconds: Option<i64>,
 }
 
 /// The `Sign` that goes with a token and a `RequestTime`: 64 lower-case hex digits.
@@ -231,11 +233,15 @@ impl Apps {
         let app = id
             .and_then(|id: u64| self.by_id.get(&id))
             .ok_or(Refusal::UnknownApp)?;
-        let mut proof = Proof::default();
-        if !app.unsigned {
-            app.check_sign(query, now)?;
-            proof.sign = true;
-        }
+        let skew_seconds = if app.unsigned {
+            None
+        } else {
+            Some(app.check_sign(query, now)?)
+        };
+        let mut proof = Proof {
+            sign: !app.unsigned,
+            ..Proof::default()
+        };
         if let Peer::Network { address, certified } = peer {
             proof.mtls = certified;
             proof.source = !app.sources.is_empty();
@@ -243,14 +249,19 @@ impl Apps {
                 return Err(Refusal::Source);
             }
         }
-        Ok(Genuine { app, proof })
+        Ok(Genuine {
+            app,
+            proof,
+            skew_seconds,
+        })
     }
 }
 
 // === impl App ===
 
 impl App {
-    fn check_sign(&self, query: &Query<'_>, now: u64) -> Result<(), Refusal> {
+    /// Returns by how many seconds the signature's time is ahead of `now`.
+    fn check_sign(&self, query: &Query<'_>, now: u64) -> Result<i64, Refusal> {
         let (Some(sign), Some(time)) = (query.sign.as_deref(), query.request_time.as_deref())
         else {
             return Err(Refusal::MissingSign);
@@ -272,7 +283,7 @@ impl App {
         if now.abs_diff(seconds) > SIGN_WINDOW_SECONDS {
             return Err(Refusal::Stale);
         }
-        Ok(())
+        Ok(seconds.wrapping_sub(now).cast_signed())
     }
 }
 

@@ -110,6 +110,8 @@ pub struct Usage {
     pub index_bytes: u64,
     /// The state, with its write-ahead file.
     pub state_bytes: u64,
+    /// What is left on the disk for a user without privileges; 0 as well when nobody knows.
+    pub disk_free_bytes: u64,
 }
 
 /// What the writer's thread and everyone else share.
@@ -198,7 +200,9 @@ impl Journal {
         let size = |name: &str| {
             std::fs::metadata(self.directory.join(name)).map_or(0, |metadata| metadata.len())
         };
+        let disk = rustix::fs::statvfs(&self.directory);
         Usage {
+            disk_free_bytes: disk.map_or(0, |disk| disk.f_bavail * disk.f_frsize),
             log_bytes: self.shared.log_bytes.load(Ordering::Relaxed),
             wal_bytes: size("log.db-wal"),
             index_bytes: size("index.db") + size("index.db-wal"),

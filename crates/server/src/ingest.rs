@@ -219,6 +219,9 @@ impl Ingest {
         let live = self.shared.live.load();
         let now = arrival.received_ms / 1000;
         let genuine = live.apps.authenticate(&query, now, arrival.peer)?;
+        if let (Some(skew), Peer::Network { .. }) = (genuine.skew_seconds, arrival.peer) {
+            self.shared.metrics.skew_seconds.set(skew);
+        }
         let command = query
             .command
             .as_deref()

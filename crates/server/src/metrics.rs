@@ -41,6 +41,9 @@ pub(crate) struct Metrics {
     journal: Arc<JournalMetrics>,
     /// Requests on the callback port, but for checks of the process.
     pub requests: IntCounter,
+    /// By how much Chat's clock was ahead of ours in the last genuine callback.
+    pub skew_seconds: IntGauge,
+    certificates: IntGaugeVec,
     /// Console checks of the URL.
     pub probes: IntCounter,
     /// Events between the log's end and the slowest of the index and the handlers' cursors.
@@ -62,6 +65,8 @@ struct JournalMetrics {
     wal_bytes: IntGauge,
     index_bytes: IntGauge,
     state_bytes: IntGauge,
+    bytes_max: IntGauge,
+    disk_free_bytes: IntGauge,
     writable: IntGauge,
 }
 
@@ -124,6 +129,15 @@ impl Metrics {
             requests: registration.counter(
                 "gateway_requests_total",
                 "Requests on the callback port and simulated ones, but for /healthz.",
+            ),
+            skew_seconds: registration.gauge(
+                "gateway_clock_skew_seconds",
+                "By how much Chat's clock was ahead of this machine's in the last genuine callback; at 60 either way they are refused.",
+            ),
+            certificates: registration.gauges(
+                "gateway_certificate_expires_seconds",
+                "When the first certificate of a listener's chain expires, since 1970; there for listeners with TLS only.",
+                &["listener"],
             ),
             probes: registration.counter(
                 "gateway_probes_total",
@@ -202,6 +216,13 @@ impl Metrics {
         self.open_connections.with_label_values(&[listener])
     }
 
+    /// Sets when a listener's certificate expires, in seconds since the Unix epoch.
+    pub(crate) fn certificate_expires(&self, listener: &str, seconds: i64) {
+        self.certificates
+            .with_label_values(&[listener])
+            .set(seconds);
+    }
+
     /// Counts a reload.
     pub(crate) fn reloaded(&self, succeeded: bool) {
         let result = if succeeded { "ok" } else { "failed" };
@@ -220,7 +241,16 @@ impl Metrics {
         self.journal.wal_bytes.set(signed(usage.wal_bytes));
         self.journal.index_bytes.set(signed(usage.index_bytes));
         self.journal.state_bytes.set(signed(usage.state_bytes));
+        self.journal
+            .disk_free_bytes
+            .set(signed(usage.disk_free_bytes));
         self.journal.writable.set(i64::from(is_writable));
+    }
+
+    /// Sets the bound of the log.
+    pub(crate) fn journal_bytes_max(&self, bytes: u64) {
+        let signed = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.journal.bytes_max.set(signed);
     }
 
     /// The text format.
@@ -258,7 +288,15 @@ impl JournalMetrics {
             ),
             bytes: registration.gauge(
                 "gateway_journal_bytes",
-                "Bytes that the log uses; compare with journal.bytes_max.",
+                "Bytes that the log uses; compare with gateway_journal_max_bytes.",
+            ),
+            bytes_max: registration.gauge(
+                "gateway_journal_max_bytes",
+                "Bytes that the log may use: journal.bytes_max.",
+            ),
+            disk_free_bytes: registration.gauge(
+                "gateway_journal_disk_free_bytes",
+                "Bytes that are left on the journal's disk.",
             ),
             wal_bytes: registration.gauge(
                 "gateway_journal_wal_bytes",

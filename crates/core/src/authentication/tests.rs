@@ -36,6 +36,21 @@ fn shop() -> Apps {
 }
 
 #[test]
+fn tells_by_how_much_the_clocks_differ() {
+    let raw = format!("SdkAppid=1&Sign={DOCUMENTED_SIGN}&RequestTime={NOW}");
+    let query = Query::parse(&raw).unwrap();
+    for (now, expected) in [(NOW, 0), (NOW + 7, -7), (NOW - 60, 60)] {
+        let apps = shop();
+        let genuine = apps.authenticate(&query, now, Peer::Simulated).unwrap();
+        assert_eq!(genuine.skew_seconds, Some(expected));
+    }
+    let query = Query::parse("SdkAppid=2").unwrap();
+    let apps = shop();
+    let genuine = apps.authenticate(&query, NOW, Peer::Simulated).unwrap();
+    assert_eq!(genuine.skew_seconds, None);
+}
+
+#[test]
 fn makes_the_documented_sign() {
     assert_eq!(sign(&token("xxxxyyyy"), "1669872112"), DOCUMENTED_SIGN);
 }

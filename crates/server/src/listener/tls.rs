@@ -10,7 +10,7 @@ use std::{
 };
 
 use rustls::{
-    RootCertStore, ServerConfig,
+    CertificateError, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{
         CertificateDer, PrivateKeyDer,
@@ -19,6 +19,7 @@ use rustls::{
     server::{VerifierBuilderError, WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 use tokio_rustls::TlsAcceptor;
+use x509_parser::parse_x509_certificate;
 
 use crate::config::TlsConfig;
 
@@ -26,6 +27,7 @@ use crate::config::TlsConfig;
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
+    expires_seconds: i64,
 }
 
 /// A certificate, key or authority can't be used. Names the file and what is wrong.
@@ -111,6 +113,10 @@ impl Tls {
     pub fn load(config: &TlsConfig) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let chain = read_certificates(&config.certificate)?;
+        let expires_seconds = first_expiry(&chain).ok_or_else(|| TlsError::BadCertificate {
+            path: config.certificate.clone(),
+            source: CertificateError::BadEncoding.into(),
+        })?;
         let key = read_key(&config.private_key)?;
         let verifier = match &config.client_ca {
             Some(path) => read_authority(path, &provider)?,
@@ -125,7 +131,13 @@ impl Tls {
         server.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
             config: Arc::new(server),
+            expires_seconds,
         })
+    }
+
+    /// When the first certificate of the chain expires, in seconds since the Unix epoch.
+    pub(crate) fn expires_seconds(&self) -> i64 {
+        self.expires_seconds
     }
 
     /// What makes a socket a TLS stream.
@@ -161,6 +173,16 @@ pub(crate) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'stati
         });
     }
     Ok(certificates)
+}
+
+/// `None` when one of them can't be read.
+fn first_expiry(chain: &[CertificateDer<'_>]) -> Option<i64> {
+    let expiries = chain.iter().map(|certificate| {
+        let (_, certificate) = parse_x509_certificate(certificate).ok()?;
+        Some(certificate.validity().not_after.timestamp())
+    });
+    let expiries: Option<Vec<i64>> = expiries.collect();
+    expiries?.into_iter().min()
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {

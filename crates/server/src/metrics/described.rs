@@ -45,6 +45,9 @@ const UNITS: [(&str, &str); 10] = [
 pub(crate) fn described(dispatcher: &Dispatcher) -> Vec<Described> {
     let metrics = Metrics::new(dispatcher);
     let (_app, _decider) = (metrics.app(APP), metrics.decider(DECIDER));
+    for listener in ["callbacks", "admin"] {
+        metrics.certificate_expires(listener, 0);
+    }
     let families = metrics.registry.gather();
     families.iter().map(Described::of).collect()
 }

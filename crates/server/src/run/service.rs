@@ -68,6 +68,7 @@ impl Service {
         let config = &checked.config;
         let dispatcher = Dispatcher::new(callbacks)?;
         let metrics = Arc::new(Metrics::new(&dispatcher));
+        metrics.journal_bytes_max(config.journal.bytes_max.as_u64());
         let stores = Stores::open(config, &dispatcher, &metrics, durability)?;
         let Stores {
             journal,
@@ -192,11 +193,17 @@ impl Service {
         self.metrics.journal(self.journal.usage(), is_writable);
         let is_ready = self.readiness.problems().is_empty();
         self.metrics.ready.set(i64::from(is_ready));
-        for decider in self.reloadable.live.load().rulings.deciders() {
-            let is_open = decider.is_open();
-            decider.metrics().open.set(i64::from(is_open));
-        }
         self.handlers.read_gauges();
+        let tls = [
+            ("callbacks", &self.reloadable.callbacks_tls),
+            ("admin", &self.reloadable.admin_tls),
+        ];
+        for (listener, tls) in tls {
+            if let Some(tls) = tls {
+                let expires = tls.load().expires_seconds();
+                self.metrics.certificate_expires(listener, expires);
+            }
+        }
     }
 
     /// Something that has ended though nobody stopped it: the process is of no use without it.
