@@ -10,7 +10,7 @@ class Decider(BaseHTTPRequestHandler):
     def do_POST(self):
         message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         ack = {"ActionStatus": "OK", "ErrorCode": 0, "ErrorInfo": ""}
-        if "red packet" in json.dumps(message["MsgBody"]):
+        if "red packet" in json.dumps(message.get("MsgBody")):
             ack.update(ErrorCode=120001, ErrorInfo="no red packets here")
         body = json.dumps(ack).encode()
         self.send_response(200)

@@ -14,6 +14,7 @@ mod service;
 mod welcome;
 
 use std::{
+    io,
     net::{SocketAddr, TcpListener},
     time::Duration,
 };
@@ -61,6 +62,10 @@ pub enum Durability {
     Unsynced,
 }
 
+/// Connections that may wait to be accepted, if the system allows so many (`net.core.somaxconn`). With the 128 of the
+/// standard library a burst of a few hundred would have to try again, a second later.
+const BACKLOG: i32 = 4096;
+
 /// How often gauges are read that nobody sets when they change.
 const GAUGES_EVERY: Duration = Duration::from_secs(1);
 
@@ -72,14 +77,20 @@ impl Listeners {
     /// Names the key and the address that can't be bound.
     pub fn bind(config: &Config) -> anyhow::Result<Self> {
         let bind = |key: &str, address: SocketAddr| {
-            TcpListener::bind(address)
-                .with_context(|| format!("failed to listen on {address} ({key})"))
+            listen(address).with_context(|| format!("failed to listen on {address} ({key})"))
         };
         Ok(Self {
             callbacks: bind("callbacks.listen", config.callbacks.listen)?,
             admin: bind("admin.listen", config.admin.listen)?,
         })
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    // Asked again, a listening socket takes the new length.
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
 }
 
 /// Serves until `control.shutdown`; returns when everything is finished, synced and closed.

@@ -10,7 +10,10 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
+
+use rustix::net::sockopt::set_socket_linger;
 
 /// A listening server; stops when dropped.
 #[derive(Debug)]
@@ -44,6 +47,8 @@ pub enum Manner {
     Silence,
     /// By closing the connection.
     Close,
+    /// By resetting it.
+    Reset,
 }
 
 #[derive(Debug)]
@@ -161,6 +166,10 @@ fn serve(stream: TcpStream, connection: usize, shared: &Shared) -> io::Result<()
             }
             Manner::Silence => return silence(&mut stream),
             Manner::Close => return Ok(()),
+            Manner::Reset => {
+                let at_once = Some(Duration::ZERO);
+                return Ok(set_socket_linger(stream.get_ref(), at_once)?);
+            }
         }
     }
     Ok(())

@@ -73,6 +73,7 @@ fn every_policy_answers_for_every_fault_of_a_decider() {
         ),
         ("deadline", Manner::Raw(b"HTTP/1.1 200 To".to_vec())),
         ("unreachable", Manner::Close),
+        ("unreachable", Manner::Reset),
         (
             "unreachable",
             Manner::Raw(b"SSH-2.0-OpenSSH\r\n\r\n".to_vec()),
@@ -92,6 +93,10 @@ fn every_policy_answers_for_every_fault_of_a_decider() {
         ("invalid", Manner::Answer(200, String::new())),
         ("invalid", Manner::Answer(200, "[]".to_owned())),
         ("invalid", told(json!({ "ActionStatus": "OK" }))),
+        (
+            "too_large",
+            Manner::Raw(head("200", "Content-Length: 99999999999\r\n")),
+        ),
         ("invalid", told(ack(0, json!({ "ErrorCode": "0" })))),
         ("invalid", told(ack(0, json!({ "ErrorInfo": null })))),
         ("invalid", told(ack(0, json!({ "MsgBody": "hi" })))),
@@ -419,13 +424,86 @@ fn a_connection_that_the_decider_closed_meanwhile_is_replaced() {
     let setup = setup(&sink, "", "");
     let gateway = setup.start();
     let code = || json_of(&gateway.call(C2C, message("alice")))["ErrorCode"].clone();
-    assert_eq!(code(), 1);
-    // The kept connection is closed without an answer; the question is asked again on a new one.
-    sink.behave(Manner::Close);
-    assert_eq!(code(), 0, "both are closed: the policy allows");
-    assert_eq!(sink.heard().len(), 3);
-    sink.behave(answering(&ack(1, json!({}))));
-    assert_eq!(code(), 1);
+    for manner in [Manner::Close, Manner::Reset] {
+        assert_eq!(code(), 1);
+        // The kept connection ends without an answer; the question is asked again on a new one.
+        sink.behave(manner);
+        assert_eq!(code(), 0, "both have ended: the policy allows");
+        assert_eq!(sink.heard().len(), 3);
+        sink.behave(answering(&ack(1, json!({}))));
+    }
+}
+
+#[test]
+fn an_empty_body_has_a_length_too() {
+    let sink = Sink::start(answering(&ack(1, json!({})))).unwrap();
+    let setup = setup(&sink, "", "");
+    let gateway = setup.start();
+    assert_eq!(json_of(&gateway.call(C2C, "")), ack(1, json!({})));
+    let asked = sink.heard().pop().unwrap();
+    assert_eq!(asked.header("content-length"), Some("0"));
+}
+
+#[test]
+fn a_question_whose_caller_hangs_up_is_counted() {
+    let sink = Sink::start(Manner::Silence).unwrap();
+    let setup = setup(&sink, "", "");
+    let gateway = setup.start();
+    let body = message("gone");
+    let head = format!(
+        "POST /callback?{} HTTP/1.1\r\nHost: chat\r\nContent-Length: {}\r\n\r\n",
+        gateway.app.query(C2C),
+        body.len()
+    );
+    let mut connection = gateway.connect();
+    connection.send((head + &body).as_bytes()).unwrap();
+    eventually("it is asked", || (!sink.heard().is_empty()).then_some(()));
+    drop(connection);
+    let labels = [("decider", "sink"), ("outcome", "abandoned")];
+    gateway.reaches("gateway_decider_requests_total", &labels, 1);
+    let labels = [("command", C2C), ("outcome", "unanswered")];
+    assert_eq!(gateway.metric("gateway_callbacks_total", &labels), 1);
+    assert_eq!(recorded(&gateway, "account=gone").verdict, None);
+}
+
+#[test]
+fn a_connection_that_was_closed_between_questions_is_replaced() {
+    let decider = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = decider.local_addr().unwrap();
+    let (close, is_to_close) = std::sync::mpsc::channel::<()>();
+    let (closed, is_closed) = std::sync::mpsc::channel();
+    // One answer a connection, which then stays open until it is told otherwise.
+    std::thread::spawn(move || {
+        let body = ack(1, json!({})).to_string();
+        let length = body.len();
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+        for mut stream in decider.incoming().map_while(Result::ok) {
+            let mut question = [0; 4096];
+            while stream
+                .read(&mut question)
+                .is_ok_and(|length| length == question.len())
+            {}
+            stream.write_all(answer.as_bytes()).unwrap();
+            if is_to_close.recv().is_err() {
+                return;
+            }
+            drop(stream);
+            closed.send(()).unwrap();
+        }
+    });
+    let setup = Setup::new();
+    setup.configure(&format!(
+        "[apps.shop]\nsdk_app_id = {SHOP}\ntoken = \"{SHOP_TOKEN}\"\n\
+         [deciders.brief]\nurl = \"http://{address}/\"\n\
+         [commands.\"{C2C}\"]\ndecider = \"brief\"\n"
+    ));
+    let gateway = setup.start();
+    for name in ["first", "second", "third", "fourth"] {
+        let answered = json_of(&gateway.call(C2C, message(name)));
+        assert_eq!(answered, ack(1, json!({})), "{name}");
+        close.send(()).unwrap();
+        is_closed.recv().unwrap();
+    }
 }
 
 #[test]

@@ -116,9 +116,12 @@ fn facts(event: &Event) -> Vec<(&'static str, String)> {
     ]
 }
 
+const NONE: &str =
+    "no handler runs for it; a before-callback without a verdict had a caller that hung up";
+
 fn outcome(outcome: &Outcome) -> String {
     if outcome.status == "none" {
-        return "no handler runs for it".to_owned();
+        return NONE.to_owned();
     }
     let attempts = outcome.attempts.map(|attempts| {
         let noun = if attempts == 1 { "attempt" } else { "attempts" };
@@ -256,6 +259,6 @@ mod tests {
             status: "none".into(),
             ..Outcome::default()
         };
-        assert_eq!(outcome(&none), "no handler runs for it");
+        assert_eq!(outcome(&none), NONE);
     }
 }

@@ -4,7 +4,9 @@
 //! client has a task for each connection beside the one that asks. Start at [`Client::send`].
 
 use std::{
+    error::Error as _,
     future::poll_fn,
+    io::{self, ErrorKind},
     pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
@@ -15,7 +17,10 @@ use bytes::Bytes;
 use gateway_core::{Causes, PolicyReason};
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::{body::Incoming, client::conn::http1};
+use hyper::{
+    body::{Body as _, Incoming},
+    client::conn::http1,
+};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::{ClientConfig, crypto::ring};
@@ -41,12 +46,15 @@ pub(super) struct Client {
 #[derive(Debug)]
 struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
-    /// Boxed, since a connection moves with each question.
-    driver: Box<http1::Connection<MaybeHttpsStream<TokioIo<TcpStream>>, Full<Bytes>>>,
-    /// Whether `driver` has come to its end; it must not be polled again.
-    is_over: bool,
+    driver: Driver,
     used: Instant,
 }
+
+/// What reads and writes for a connection; nothing once it has come to its end. Boxed, since it moves with each question.
+#[derive(Debug)]
+struct Driver(Option<Box<http1::Connection<Stream, Full<Bytes>>>>);
+
+type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Shorter than the time for which common servers keep an idle connection (Node.js: 5 s), so that hardly ever a
 /// question meets a connection that is just being closed.
@@ -141,8 +149,7 @@ impl Client {
         let (sender, driver) = opened.map_err(|error| unreachable(&error))?;
         Ok(Connection {
             sender,
-            driver: Box::new(driver),
-            is_over: false,
+            driver: Driver(Some(Box::new(driver))),
             used: Instant::now(),
         })
     }
@@ -156,7 +163,6 @@ impl Client {
         let headers = request.headers_mut();
         headers.insert(header::HOST, self.host.clone());
         let Connection { sender, driver, .. } = &mut connection;
-        let mut is_over = false;
         let answered = {
             let mut answering = pin!(async {
                 sender.ready().await?;
@@ -169,15 +175,13 @@ impl Client {
                     if answered.is_ready() {
                         return answered;
                     }
-                    // Its errors reach whoever waits for the answer.
-                    is_over = is_over || Pin::new(&mut *driver).poll(cx).is_ready();
+                    driver.poll(cx);
                 }
                 Poll::Pending
             })
             .await
         };
-        connection.is_over = is_over;
-        if matches!(answered, Ok(Ok(_))) && !is_over {
+        if matches!(answered, Ok(Ok(_))) {
             connection.used = Instant::now();
             self.idle().push(connection);
         }
@@ -195,6 +199,10 @@ impl Client {
                 _ => NoAnswer::new(PolicyReason::Status),
             };
             return Err(no_answer.because(format!("status {}", status.as_u16())));
+        }
+        let announced = usize::try_from(response.body().size_hint().lower());
+        if announced.is_ok_and(|announced| announced > self.answer_max) {
+            return Err(NoAnswer::new(PolicyReason::TooLarge));
         }
         let body = Limited::new(response.into_body(), self.answer_max);
         match body.collect().await {
@@ -219,14 +227,35 @@ impl Connection {
     /// for.
     fn is_usable(&mut self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
-        self.is_over = self.is_over || Pin::new(&mut self.driver).poll(&mut cx).is_ready();
-        !self.is_over && self.used.elapsed() < IDLE
+        let is_open = self.driver.poll(&mut cx);
+        is_open && self.used.elapsed() < IDLE
+    }
+}
+
+// === impl Driver ===
+
+impl Driver {
+    /// Reads and writes what there is; `false` once the connection is closed. Its errors reach whoever waits for an
+    /// answer, and dropped it ends their waiting.
+    fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(connection) = &mut self.0 else {
+            return false;
+        };
+        if Pin::new(connection).poll(cx).is_ready() {
+            self.0 = None;
+        }
+        self.0.is_some()
     }
 }
 
 /// Whether the other side has closed the connection without a word about the question.
 fn is_cut_off(error: &hyper::Error) -> bool {
-    error.is_closed() || error.is_canceled() || error.is_incomplete_message()
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    let is_reset = cause.is_some_and(|cause: &io::Error| {
+        let kinds = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+        kinds.contains(&cause.kind())
+    });
+    is_reset || error.is_closed() || error.is_canceled() || error.is_incomplete_message()
 }
 
 fn unreachable(error: &(dyn std::error::Error + 'static)) -> NoAnswer {

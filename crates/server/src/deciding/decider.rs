@@ -70,6 +70,16 @@ pub(crate) struct NoAnswer {
     is_down: bool,
 }
 
+/// A question that was put. Dropped without an end, because its caller has hung up or the gateway stops, it is counted as
+/// abandoned; a decider that had most of its time is not spared the failure.
+struct Asked<'a> {
+    decider: &'a Decider,
+    attempt: Attempt,
+    budget: Budget,
+    since: Instant,
+    is_over: bool,
+}
+
 /// What is left of the deadline, in milliseconds.
 const BUDGET: HeaderName = HeaderName::from_static("callback-budget-ms");
 
@@ -94,6 +104,7 @@ impl Decider {
         checked: &CheckedDecider,
         metrics: DeciderMetrics,
     ) -> io::Result<Self> {
+        metrics.open.set(0);
         let client = Arc::new(Client::new(checked));
         Ok(Self {
             name: name.to_owned(),
@@ -158,24 +169,23 @@ impl Decider {
         rules: AckRules,
         budget: Budget,
     ) -> Result<CheckedAck, NoAnswer> {
-        let answered = match self.breaker.leave(Instant::now(), budget.is_fair) {
+        match self.breaker.leave(Instant::now(), budget.is_fair) {
             Some(attempt) if !attempt.is_probe() => {
-                self.attempt(attempt, question, rules, budget).await
+                return self.attempt(attempt, question, rules, budget).await;
             }
-            None => Err(NoAnswer::new(PolicyReason::Breaker)),
+            None => {}
             Some(probe) => {
                 let (decider, question) = (Arc::clone(self), Arc::clone(question));
                 // It ends within the budget, there is one at a time, and at a stop nobody misses it.
                 tokio::spawn(async move {
                     let probing = decider.attempt(probe, &question, rules, budget);
-                    let probed = probing.await;
-                    decider.metrics.count(&probed);
+                    drop(probing.await);
                 });
-                Err(NoAnswer::new(PolicyReason::Breaker))
             }
-        };
-        self.metrics.count(&answered);
-        answered
+        }
+        let left_alone = Err(NoAnswer::new(PolicyReason::Breaker));
+        self.metrics.count(&left_alone);
+        left_alone
     }
 
     async fn attempt(
@@ -185,12 +195,20 @@ impl Decider {
         rules: AckRules,
         budget: Budget,
     ) -> Result<CheckedAck, NoAnswer> {
-        let asked = Instant::now();
         // Held by what runs on the thread: while that is busy, what waits for it stays bounded.
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             let busy = NoAnswer::new(PolicyReason::Busy);
             self.learn(attempt, Some(&busy));
-            return Err(busy);
+            let busy = Err(busy);
+            self.metrics.count(&busy);
+            return busy;
+        };
+        let asked = Asked {
+            decider: self,
+            attempt,
+            budget,
+            since: Instant::now(),
+            is_over: false,
         };
         let (decider, question) = (Arc::clone(self), Arc::clone(question));
         let answering = async move {
@@ -205,8 +223,7 @@ impl Decider {
                 ..NoAnswer::new(PolicyReason::Deadline)
             }),
         };
-        self.metrics.duration.observe(asked.elapsed().as_secs_f64());
-        self.learn(attempt, answered.as_ref().err());
+        asked.ends(&answered);
         answered
     }
 
@@ -228,6 +245,11 @@ impl Decider {
 
     /// Feeds the breaker.
     fn learn(&self, attempt: Attempt, no_answer: Option<&NoAnswer>) {
+        self.turn(attempt, no_answer);
+        self.metrics.open.set(i64::from(self.breaker.is_open()));
+    }
+
+    fn turn(&self, attempt: Attempt, no_answer: Option<&NoAnswer>) {
         let now = Instant::now();
         let decider = &self.name;
         match no_answer {
@@ -262,6 +284,8 @@ impl Decider {
         *request.uri_mut() = self.target(&question.query);
         let headers = request.headers_mut();
         headers.insert(header::CONTENT_TYPE, JSON);
+        // hyper leaves it out for an empty body, and some servers want it all the same.
+        headers.insert(header::CONTENT_LENGTH, question.body.len().into());
         headers.insert(header::USER_AGENT, USER_AGENT);
         let left = budget.ends.saturating_duration_since(Instant::now());
         let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
@@ -282,6 +306,36 @@ impl Decider {
         let signature = signature.unwrap_or_default();
         let target = PathAndQuery::try_from(format!("{path}?{query}{signature}"));
         Uri::from(target.expect("the query was part of a request's target"))
+    }
+}
+
+// === impl Asked ===
+
+impl Asked<'_> {
+    fn ends(mut self, answered: &Result<CheckedAck, NoAnswer>) {
+        self.is_over = true;
+        let Decider { metrics, .. } = self.decider;
+        metrics.duration.observe(self.since.elapsed().as_secs_f64());
+        metrics.count(answered);
+        self.decider.learn(self.attempt, answered.as_ref().err());
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        self.decider.metrics.abandoned.inc();
+        let time = self.budget.ends.saturating_duration_since(self.since);
+        let late = NoAnswer {
+            is_down: self.budget.is_fair,
+            ..NoAnswer::new(PolicyReason::Deadline)
+        };
+        // A probe that ends without a word would be the last one.
+        if self.since.elapsed() >= time / 2 || self.attempt.is_probe() {
+            self.decider.learn(self.attempt, Some(&late));
+        }
     }
 }
 

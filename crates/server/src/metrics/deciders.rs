@@ -15,6 +15,8 @@ pub(crate) struct DeciderMetrics {
     failures: Vec<Option<IntCounter>>,
     /// At the places of [`Agreement::ALL`].
     agreements: Vec<IntCounter>,
+    /// Questions whose caller hung up before there was an answer.
+    pub abandoned: IntCounter,
     /// Questions that a shadow was spared, since memory for bodies was scarce.
     pub skipped: IntCounter,
     /// From the question to the answer, or to its end.
@@ -37,6 +39,11 @@ pub(super) struct DecidersMetrics {
     open: IntGaugeVec,
     shadows: IntCounterVec,
 }
+
+/// In the place of a failure: an answer that Chat honours.
+const OK: &str = "ok";
+/// … and a question whose caller hung up.
+const ABANDONED: &str = "abandoned";
 
 /// In the place of an agreement: there was no question.
 const SKIPPED: &str = "skipped";
@@ -133,7 +140,7 @@ impl DecidersMetrics {
         Self {
             requests: registration.counters(
                 "gateway_decider_requests_total",
-                "Questions to a decider, by what came of them: `ok`, or why there was no answer that Chat honours.",
+                "Questions to a decider, by what came of them: `ok`, why there was no answer that Chat honours, or `abandoned` by a caller that hung up.",
                 &["decider", "outcome"],
             ),
             durations: registration.histograms(
@@ -159,7 +166,7 @@ impl DecidersMetrics {
     pub(super) fn forget(&self, name: &str) {
         let outcomes = FAILURES.iter().map(|reason| reason.as_str());
         // What is not there need not be removed.
-        for outcome in outcomes.chain(["ok"]) {
+        for outcome in outcomes.chain([OK, ABANDONED]) {
             self.requests.remove_label_values(&[name, outcome]).ok();
         }
         let agreements = Agreement::ALL.iter().map(|agreement| agreement.as_str());
@@ -179,7 +186,8 @@ impl DecidersMetrics {
         let agreements = Agreement::ALL.iter();
         let agreements = agreements.map(|agreement| shadow(agreement.as_str()));
         DeciderMetrics {
-            ok: request("ok"),
+            ok: request(OK),
+            abandoned: request(ABANDONED),
             failures: failures.collect(),
             agreements: agreements.collect(),
             skipped: shadow(SKIPPED),
