@@ -2,6 +2,8 @@
 
 use gateway_test_support::{ChatApp, Manner, Sink};
 
+use serde_json::Value;
+
 use super::harness::{FRIEND_DELETE, Gateway, SHOP, SHOP_TOKEN, Setup, friend_delete};
 
 const MESSAGE: &str = "C2C.CallbackBeforeSendMsg";
@@ -70,6 +72,17 @@ fn requests_and_events_add_up() {
     assert_eq!((callbacks, rejected, probes), (9, 5, 1));
     let requests = total(&gateway, "gateway_requests_total");
     assert_eq!(requests, callbacks + rejected + probes);
+
+    let listed: Value = serde_json::from_slice(&gateway.get("/v1/refusals").body).unwrap();
+    let listed = listed["data"].as_array().unwrap();
+    assert_eq!(listed.len() as u64, rejected);
+    let forged = listed.iter().find(|one| one["reason"] == "bad_sign");
+    let forged = forged.unwrap();
+    assert_eq!(forged["address"], "127.0.0.1");
+    assert!(
+        forged["skew_seconds"].as_i64().unwrap().abs() < 60,
+        "{forged}"
+    );
 
     let unstored = outcome(&gateway, "repeated") + outcome(&gateway, "unanswered");
     assert_eq!(unstored, 2);

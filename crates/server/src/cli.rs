@@ -26,6 +26,7 @@ mod metrics;
 mod moment;
 mod network;
 mod output;
+mod refusals;
 mod rewrite;
 mod sign;
 mod sse;
@@ -133,6 +134,10 @@ fn run<L: List>(
         Command::Drift(options) => {
             let client = Client::new(&options.admin, &loader.load()?)?;
             drift::run(&client, &options, output)?
+        }
+        Command::Refusals(options) => {
+            let client = Client::new(&options.admin, &loader.load()?)?;
+            refusals::run(&client, &options, output)?
         }
         Command::Metrics(options) => metrics::run(&options, &dispatcher(callbacks)?, output)?,
         Command::Sign(options) => sign::run(&options, output, &mut io::stderr())?,

@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod live;
 mod pending;
+mod refusals;
 mod repeats;
 mod shadow;
 mod simulate;
@@ -39,6 +40,7 @@ use answer::{acked, healthy, probed, refused};
 pub(crate) use body::Reserved;
 use body::{InFlight, UnreadBody};
 use pending::PendingAppend;
+pub(crate) use refusals::{Refusals, Refused};
 use repeats::{Fingerprint, Repeats, Turn};
 use tally::Tally;
 
@@ -68,6 +70,7 @@ pub(crate) struct Shared {
     pub deadline: Duration,
     in_flight: Arc<InFlight>,
     repeats: Repeats,
+    refusals: Refusals,
 }
 
 /// What a request's head tells.
@@ -134,6 +137,7 @@ impl Shared {
             deadline: config.deadline,
             in_flight: InFlight::new(config.connections_max, bytes(config.bodies_max)),
             repeats: Repeats::default(),
+            refusals: Refusals::default(),
         }
     }
 }
@@ -149,6 +153,11 @@ impl Ingest {
     /// What is in force.
     pub(crate) fn live(&self) -> Arc<Live> {
         self.shared.live.load_full()
+    }
+
+    /// The last requests that were refused.
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.shared.refusals
     }
 
     /// Reads the body and answers.
@@ -214,8 +223,7 @@ impl Ingest {
         if query.is_probe() {
             return Ok(Admission::Probe);
         }
-        let arrival = request.extensions().get::<Arrival>();
-        let arrival = *arrival.expect("the listener says when and from whom each request came");
+        let arrival = arrival(request);
         let live = self.shared.live.load();
         let now = arrival.received_ms / 1000;
         let genuine = live.apps.authenticate(&query, now, arrival.peer)?;
@@ -342,6 +350,11 @@ impl Ingest {
     }
 }
 
+fn arrival(request: &Request) -> Arrival {
+    let arrival = request.extensions().get::<Arrival>();
+    *arrival.expect("the listener says when and from whom each request came")
+}
+
 impl Endpoint for Ingest {
     type Output = Response;
 
@@ -352,6 +365,7 @@ impl Endpoint for Ingest {
             self.shared.metrics.requests.inc();
         }
         let body = UnreadBody::of(&mut request);
+        let (uri, arrival) = (request.uri().clone(), arrival(&request));
         async move {
             let answered = match admitted {
                 Ok(Admission::Callback(admitted)) => self.receive(admitted, body).await,
@@ -363,6 +377,9 @@ impl Endpoint for Ingest {
                 Err(refusal) => Err(refusal),
             };
             Ok(answered.unwrap_or_else(|refusal| {
+                let raw_query = uri.query().unwrap_or_default();
+                let kept = Refused::new(refusal, arrival, raw_query);
+                self.shared.refusals.push(kept);
                 self.shared.metrics.reject(refusal);
                 refused(refusal)
             }))

@@ -1,4 +1,4 @@
-//! `/v1`: the commands, the events, their stream, their drift. Parameters in, JSON out; the work is done in
+//! `/v1`: the commands, the events, their stream, their drift, refusals. Parameters in, JSON out; the work is done in
 //! `commands.rs`, `finder.rs` and `tail.rs`.
 
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use super::{
     event::{Event, EventAgreement, EventDetail},
     finder::{FindError, Lookup},
     problem::Problem,
+    refusals::RefusalList,
     selection::Selection,
     stream,
 };
@@ -203,6 +204,21 @@ impl Api {
         };
         let list = self.0.queries.request(work).await?;
         list.map_err(|error| Problem::internal("read the state", &Causes(&error)))
+    }
+
+    /// The last refused requests, newest first
+    ///
+    /// For whoever wonders why nothing arrives: when, why, from where, and how far the clocks are apart. They are kept in
+    /// memory, the last 1,000 since the start; `gateway_rejected_total` counts all.
+    #[expect(clippy::unused_async, reason = "what poem-openapi wants")]
+    #[oai(path = "/v1/refusals", method = "get", operation_id = "listRefusals")]
+    async fn refusals(
+        &self,
+        /// Only of this reason, e.g. `bad_sign`.
+        reason: Query<Option<String>>,
+    ) -> Reply<RefusalList> {
+        let latest = self.0.parts.ingest.refusals().latest();
+        Reply::new(&RefusalList::new(&latest, reason.0.as_deref()))
     }
 }
 

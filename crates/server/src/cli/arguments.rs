@@ -56,6 +56,8 @@ pub(super) enum Command {
     ///
     /// Names fields, never their values. 64 kinds of each command are kept, 1,000 in all; the path … adds up the others.
     Drift(DriftOptions),
+    /// List the last refused requests: when, why, from where, and how far the clocks are apart
+    Refusals(RefusalsOptions),
     /// List every metric: name, kind, labels and meaning
     Metrics(MetricsOptions),
     /// Print a signature as query parameters, for a request made by hand
@@ -190,6 +192,15 @@ pub(super) struct CommandsOptions {
     /// The page docs/commands.md; asks no gateway and reads no configuration
     #[arg(long, conflicts_with_all = ["admin_url", "admin_token_file", "admin_ca"])]
     pub(super) markdown: bool,
+    #[command(flatten)]
+    pub(super) admin: AdminOptions,
+}
+
+#[derive(Debug, Default, Args)]
+pub(super) struct RefusalsOptions {
+    /// Only this reason, e.g. stale
+    #[arg(long, value_name = "REASON")]
+    pub(super) reason: Option<String>,
     #[command(flatten)]
     pub(super) admin: AdminOptions,
 }

@@ -1,0 +1,98 @@
+//! The last refused requests, as the API tells them.
+
+use poem_openapi::Object;
+use serde::Serialize;
+
+use crate::{ingest::Refused, time};
+
+/// Refused requests, the newest first.
+#[derive(Debug, Serialize, Object)]
+pub(crate) struct RefusalList {
+    /// At most the last 1,000 since the start.
+    data: Vec<RefusedRequest>,
+    /// Always `null`: there is one page.
+    #[oai(nullable)]
+    next: Option<String>,
+}
+
+/// A request that was turned away. Nothing that its caller wrote is kept.
+#[derive(Debug, Serialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct RefusedRequest {
+    /// When its first byte came (RFC 3339, UTC).
+    time: String,
+    /// Why, as in `gateway_rejected_total`.
+    reason: String,
+    /// Who sent it, by way of trusted proxies; not there for a simulated one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    /// By how many seconds its `RequestTime` was ahead of this machine's clock, if it had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skew_seconds: Option<i64>,
+}
+
+impl RefusalList {
+    /// Those of one reason, or all.
+    pub(crate) fn new(refused: &[Refused], reason: Option<&str>) -> Self {
+        let wanted = refused
+            .iter()
+            .filter(|one| reason.is_none_or(|reason| one.refusal.reason() == reason));
+        Self {
+            data: wanted.map(RefusedRequest::from).collect(),
+            next: None,
+        }
+    }
+}
+
+impl From<&Refused> for RefusedRequest {
+    fn from(refused: &Refused) -> Self {
+        Self {
+            time: time::format(refused.received_ms).unwrap_or_default(),
+            reason: refused.refusal.reason().to_owned(),
+            address: refused.address.map(|address| address.to_string()),
+            skew_seconds: refused.skew_seconds,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::Refusal;
+    use poem_openapi::types::ToJSON;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_sent_is_what_is_documented() {
+        let stale = Refused {
+            received_ms: 1_769_846_400_250,
+            refusal: Refusal::Stale,
+            address: Some([192, 0, 2, 1].into()),
+            skew_seconds: Some(-90),
+        };
+        let simulated = Refused {
+            refusal: Refusal::Journal,
+            address: None,
+            skew_seconds: None,
+            ..stale
+        };
+        let list = RefusalList::new(&[stale, simulated], None);
+        let sent = json!({
+            "data": [
+                {
+                    "time": "2026-01-31T08:00:00.250Z",
+                    "reason": "stale",
+                    "address": "192.0.2.1",
+                    "skew_seconds": -90,
+                },
+                { "time": "2026-01-31T08:00:00.250Z", "reason": "journal" },
+            ],
+            "next": null,
+        });
+        assert_eq!(serde_json::to_value(&list).unwrap(), sent);
+        assert_eq!(list.to_json(), Some(sent));
+        let one = RefusalList::new(&[stale, simulated], Some("journal"));
+        assert_eq!(one.data.len(), 1);
+    }
+}

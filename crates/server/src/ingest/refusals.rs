@@ -1,0 +1,105 @@
+//! The last requests that were refused, for whoever wonders why nothing arrives. In memory, bounded, and without
+//! anything that a caller wrote: a time, a reason, an address, and how far the clocks are apart.
+
+use std::{
+    collections::VecDeque,
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use gateway_core::{Peer, Query, Refusal};
+
+use crate::listener::Arrival;
+
+/// The newest ones.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Mutex<VecDeque<Refused>>);
+
+/// One refused request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// When its first byte came, in milliseconds since the Unix epoch.
+    pub received_ms: u64,
+    /// Why.
+    pub refusal: Refusal,
+    /// Who sent it; `None` for a simulated one.
+    pub address: Option<IpAddr>,
+    /// By how many seconds its `RequestTime` is ahead of our clock, where it has one.
+    pub skew_seconds: Option<i64>,
+}
+
+/// How many are kept.
+const KEPT: usize = 1_000;
+
+// === impl Refusals ===
+
+impl Refusals {
+    pub(super) fn push(&self, refused: Refused) {
+        let mut kept = self.kept();
+        if kept.len() == KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(refused);
+    }
+
+    /// The newest first.
+    pub(crate) fn latest(&self) -> Vec<Refused> {
+        self.kept().iter().rev().copied().collect()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, VecDeque<Refused>> {
+        // The list is whole between any two statements.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Refused ===
+
+impl Refused {
+    pub(super) fn new(refusal: Refusal, arrival: Arrival, raw_query: &str) -> Self {
+        let now = arrival.received_ms / 1000;
+        let query = Query::parse(raw_query).unwrap_or_default();
+        let time: Option<i64> = query.request_time.and_then(|time| time.parse().ok());
+        Self {
+            received_ms: arrival.received_ms,
+            refusal,
+            address: match arrival.peer {
+                Peer::Network { address, .. } => Some(address),
+                Peer::Simulated => None,
+            },
+            skew_seconds: time.and_then(|time| time.checked_sub_unsigned(now)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn refused(number: u64) -> Refused {
+        let arrival = Arrival {
+            first_byte: Instant::now(),
+            received_ms: number * 1_000,
+            peer: Peer::Simulated,
+        };
+        Refused::new(Refusal::Stale, arrival, "RequestTime=100&SdkAppid=1")
+    }
+
+    #[test]
+    fn keeps_the_newest_thousand() {
+        let refusals = Refusals::default();
+        (0..1_500).for_each(|number| refusals.push(refused(number)));
+        let latest = refusals.latest();
+        assert_eq!(latest.len(), KEPT);
+        let times = [latest.first(), latest.last()].map(|one| one.unwrap().received_ms);
+        assert_eq!(times, [1_499_000, 500_000]);
+    }
+
+    #[test]
+    fn tells_how_far_the_clocks_are_apart() {
+        assert_eq!(refused(70).skew_seconds, Some(30));
+        assert_eq!(refused(160).skew_seconds, Some(-60));
+    }
+}
