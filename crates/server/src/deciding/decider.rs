@@ -108,7 +108,11 @@ impl Decider {
         let client = Arc::new(Client::new(checked));
         Ok(Self {
             name: name.to_owned(),
-            thread: DeciderThread::start(name, Arc::clone(&client).tidy())?,
+            thread: DeciderThread::start(
+                name,
+                checked.config.concurrency,
+                Arc::clone(&client).tidy(),
+            )?,
             client,
             breaker: Breaker::new(
                 checked.config.breaker_failures,

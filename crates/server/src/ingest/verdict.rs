@@ -26,7 +26,8 @@ struct Case<'a> {
     ruling: &'a Ruling,
     who: Who,
     installed: Option<&'a Installed>,
-    envelope: Arc<Envelope>,
+    /// For the plug-in, where it is asked.
+    envelope: Option<Arc<Envelope>>,
     question: Arc<Question>,
     budget: Budget,
 }
@@ -51,11 +52,12 @@ impl Ingest {
             ..
         } = received;
         let asked = Instant::now();
+        let who = chosen(ruling, installed, envelope.simulated);
         let case = Case {
             ruling,
-            who: chosen(ruling, installed, envelope.simulated),
             installed,
-            envelope: Arc::new((*envelope).clone()),
+            envelope: matches!(who, Who::PlugIn).then(|| Arc::new((*envelope).clone())),
+            who,
             question: Arc::new(Question {
                 query: query.unwrap_or_default(),
                 body: body.clone(),
@@ -106,24 +108,30 @@ impl Ingest {
         if case.budget.ends <= Instant::now() {
             return Err(NoAnswer::new(PolicyReason::Deadline));
         }
-        match (&case.who, case.installed) {
-            (Who::Decider(decider), _) => {
+        match (&case.who, case.installed, &case.envelope) {
+            (Who::Decider(decider), ..) => {
                 let rules = case.ruling.rules;
                 decider.ask(&case.question, rules, case.budget).await
             }
-            (Who::PlugIn, Some(installed)) => self.ask(installed, case).await,
+            (Who::PlugIn, Some(installed), Some(envelope)) => {
+                self.ask(installed, case, Arc::clone(envelope)).await
+            }
             _ => Err(NoAnswer::new(PolicyReason::Nobody)),
         }
     }
 
     /// Asks the plug-in.
-    async fn ask(&self, installed: &Installed, case: &Case<'_>) -> Result<CheckedAck, NoAnswer> {
+    async fn ask(
+        &self,
+        installed: &Installed,
+        case: &Case<'_>,
+        envelope: Arc<Envelope>,
+    ) -> Result<CheckedAck, NoAnswer> {
         let Some(work) = installed.work(&case.question.body) else {
             return Err(NoAnswer::new(PolicyReason::Undecodable));
         };
         let index = installed.descriptor().index;
         let left = case.budget.ends.saturating_duration_since(Instant::now());
-        let envelope = Arc::clone(&case.envelope);
         let ran = self.shared.handlers.ask(index, work, envelope, left).await;
         let ack = ran.map_err(|Failure { reason, .. }| {
             NoAnswer::new(match reason {
