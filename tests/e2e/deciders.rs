@@ -310,3 +310,19 @@ fn a_configuration_that_cannot_hold_is_refused_with_its_keys() {
         "{problems}"
     );
 }
+
+#[test]
+fn the_handler_that_the_documents_show_decides() {
+    let gateway = Setup::example("word_filter").start();
+    let answer = |text: &str| {
+        let body =
+            json!({ "MsgBody": [{ "MsgType": "TIMTextElem", "MsgContent": { "Text": text } }] });
+        json_of(&gateway.call(C2C, body.to_string()))
+    };
+    assert_eq!(answer("hello"), ack(0, json!({})));
+    let refused = json!({ "ErrorInfo": "no red packet here" });
+    assert_eq!(answer("a red packet!"), ack(120_001, refused));
+    let element = json!({ "MsgType": "TIMTextElem", "MsgContent": { "Text": "a ***" } });
+    let rewritten = ack(0, json!({ "MsgBody": [element] }));
+    assert_eq!(answer("a secret"), rewritten);
+}

@@ -86,15 +86,20 @@ impl Setup {
 
     /// The example with plug-ins that misbehave, which cargo builds beside the binary.
     pub(crate) fn faulty() -> Self {
+        let setup = Self::example("faulty");
+        let ran = setup.path("ran").display().to_string();
+        setup.variable("FAULTY_RAN", &ran)
+    }
+
+    /// One of the examples, a gateway with plug-ins of its own.
+    pub(crate) fn example(name: &str) -> Self {
         let binary = Path::new(env!("CARGO_BIN_EXE_callback-gateway"));
-        let program = binary.with_file_name("examples").join("faulty");
+        let program = binary.with_file_name("examples").join(name);
         assert!(
             program.exists(),
             "cargo builds examples for a whole test run only: cargo build -p gateway-server --examples"
         );
-        let setup = Self::of(program);
-        let ran = setup.path("ran").display().to_string();
-        setup.variable("FAULTY_RAN", &ran)
+        Self::of(program)
     }
 
     fn of(program: PathBuf) -> Self {

@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class Decider(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # keeps connections
+    disable_nagle_algorithm = True  # or each answer waits for 40 ms
 
     def do_POST(self):
         message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -17,6 +17,7 @@ mod held;
 mod page;
 pub(crate) mod paths;
 mod problem;
+mod refusals;
 mod selection;
 mod simulate;
 mod status;

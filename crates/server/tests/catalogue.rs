@@ -1,5 +1,5 @@
-//! The installed commands are those of Chat's that the vendor documents, no more and no less, each in its phase, and
-//! with the answers that the vendor's page of it names. What stands here was typed in from those pages, not from the
+//! Every command of Chat's that the vendor documents is installed, in its phase and with the answers that the vendor's
+//! page of it names; others may be, too. What stands here was typed in from those pages, not from the
 //! plug-ins.
 
 use std::collections::BTreeSet;
@@ -76,7 +76,7 @@ const BEFORE: [Asked; 7] = [
 ];
 
 /// Chat tells.
-const AFTER: [&str; 49] = [
+const AFTER: &[&str] = &[
     "Alert.RequestOverLimit",
     "Bot.OnC2CMessage",
     "Bot.OnGroupMessage",
@@ -146,18 +146,27 @@ fn named(sample: &Value) -> Option<&str> {
 }
 
 #[test]
-fn the_documented_commands_are_installed_and_no_others() {
-    let asked = BEFORE.iter().flat_map(|asked| asked.commands);
-    assert_eq!(commands(Phase::Before), asked.copied().collect());
-    assert_eq!(commands(Phase::After), BTreeSet::from(AFTER));
+fn every_documented_command_is_installed() {
+    let asked = BEFORE.iter().flat_map(|asked| asked.commands).copied();
+    for (phase, documented) in [
+        (Phase::Before, asked.collect::<Vec<_>>()),
+        (Phase::After, AFTER.to_vec()),
+    ] {
+        let installed = commands(phase);
+        let is_missing = |command: &&&str| !installed.contains(**command);
+        let missing: Vec<_> = documented.iter().filter(is_missing).collect();
+        assert!(missing.is_empty(), "{phase:?}: {missing:?}");
+    }
 }
 
 #[test]
 fn an_answer_may_say_what_is_documented() {
     for Descriptor { command, rules, .. } in installed().descriptors() {
+        if AFTER.contains(&command) {
+            assert_eq!(rules, AckRules::NOTHING, "{command}");
+        }
         let mut asked = BEFORE.iter();
         let Some(asked) = asked.find(|asked| asked.commands.contains(&command)) else {
-            assert_eq!(rules, AckRules::NOTHING, "{command}");
             continue;
         };
         let codes = asked.codes.map(|(first, last)| Codes { first, last });

@@ -10,9 +10,10 @@ fn read(path: &str) -> String {
 }
 
 #[test]
-fn the_deciders_that_are_shown_are_the_examples() {
+fn the_code_that_is_shown_is_that_of_the_examples() {
     let document = read("docs/deciding.md");
-    for (language, example) in [("python", "decider.py"), ("rust", "decider.rs")] {
+    let examples = ["decider.py", "decider.rs", "word_filter.rs"];
+    for (language, example) in ["python", "rust", "rust"].into_iter().zip(examples) {
         let code = read(&format!("crates/server/examples/{example}"));
         let shown = format!("```{language}\n{code}```\n");
         assert!(
