@@ -257,6 +257,9 @@ impl Decider {
         let now = Instant::now();
         let decider = &self.name;
         match no_answer {
+            // Too little time says nothing.
+            Some(no_answer) if no_answer.reason == PolicyReason::Deadline && !no_answer.is_down => {
+            }
             // It was not asked at all: that says nothing, and a probe is to be made again.
             Some(no_answer) if no_answer.reason == PolicyReason::Busy && !attempt.is_probe() => {}
             Some(no_answer) if no_answer.is_down || no_answer.reason == PolicyReason::Busy => {
