@@ -49,6 +49,23 @@ async function execute(page, { command, phase }, press) {
   await press(block.locator(".opblock-summary-control"));
 }
 
+// Nothing is cut off on a narrow screen, and the page is dark for whoever prefers that.
+async function onAPhoneInTheDark(browser, { command }) {
+  const page = await browser.newPage({ colorScheme: "dark", viewport: { width: 390, height: 844 } });
+  page.setDefaultTimeout(patience);
+  await page.goto(`${url}/docs`);
+  await page.locator(".opblock").first().waitFor();
+  await unfold(page, { path: `/v1/simulate/${command}`, method: "post" }, byHand);
+  const [cutOff, background] = await page.evaluate(() => [
+    document.documentElement.scrollWidth - window.innerWidth,
+    getComputedStyle(document.documentElement).backgroundColor,
+  ]);
+  assert.equal(cutOff, 0, "pixels beyond the screen");
+  assert.equal(background, "rgb(31, 31, 31)");
+  await page.close();
+  console.log("dark and narrow, nothing is cut off");
+}
+
 async function main() {
   await ready();
   const document = await (await fetch(`${url}/openapi.json`)).json();
@@ -100,6 +117,7 @@ async function main() {
       console.log(`${operation.operationId} is only to be read`);
     }
     await page.screenshot({ path: screenshot, fullPage: true });
+    await onAPhoneInTheDark(browser, first("after"));
 
     const events = (await (await fetch(`${url}/v1/events?limit=500`)).json()).data;
     for (const { command } of commands) {

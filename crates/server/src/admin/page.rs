@@ -26,6 +26,9 @@ const PAGE: &str = include_str!("page/page.html");
 /// Starts Swagger UI.
 const SCRIPT: &str = include_str!("page/page.js");
 
+/// What Swagger UI's style lacks: dark colours and narrow screens.
+const STYLE: &str = include_str!("page/page.css");
+
 /// Our own files, requests to ourselves, and the images within Swagger UI's style sheet. Nothing inline.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -50,6 +53,7 @@ struct Made {
     script: OnceCell<Arc<File>>,
     library: OnceCell<Arc<File>>,
     style: OnceCell<Arc<File>>,
+    own_style: OnceCell<Arc<File>>,
 }
 
 /// A file in memory.
@@ -93,6 +97,12 @@ impl PageApi {
     async fn script(&self, headers: &HeaderMap) -> Result<Static, Problem> {
         let file = || File::new(JAVASCRIPT, SCRIPT.to_owned().into());
         serve(&self.made.script, headers, file).await
+    }
+
+    #[oai(path = "/docs/page.css", method = "get", hidden)]
+    async fn own_style(&self, headers: &HeaderMap) -> Result<Static, Problem> {
+        let file = || File::new(CSS, STYLE.to_owned().into());
+        serve(&self.made.own_style, headers, file).await
     }
 
     #[oai(path = "/docs/swagger-ui.js", method = "get", hidden)]
@@ -277,6 +287,6 @@ mod tests {
     #[test]
     fn the_page_runs_no_inline_script_and_names_no_other_host() {
         assert!(!PAGE.contains("<script>"));
-        assert!(!PAGE.contains("://") && !SCRIPT.contains("://"));
+        assert!(!PAGE.contains("://") && !SCRIPT.contains("://") && !STYLE.contains("://"));
     }
 }
