@@ -22,6 +22,8 @@ mod failure;
 mod fields;
 mod healthcheck;
 mod journal;
+mod list;
+mod markdown;
 mod metrics;
 mod moment;
 mod network;

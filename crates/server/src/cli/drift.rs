@@ -1,22 +1,32 @@
 //! `drift`: what of the bodies differs from our types, the last seen first.
 
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use super::{
     arguments::DriftOptions,
     client::Client,
     failure::{Ending, Failure},
+    list::List,
     moment,
     output::Output,
 };
 
-const ACTION: &str = "read the drift";
-
-#[derive(Deserialize)]
-struct Page {
-    data: Vec<Box<RawValue>>,
-}
+const LIST: List<'_> = List {
+    action: "read the drift",
+    path: "/v1/drift",
+    empty: "nothing drifted",
+    heading: &[
+        "LAST SEEN",
+        "FIRST SEEN",
+        "COUNT",
+        "COMMAND",
+        "PATH",
+        "EXPECTED",
+        "FOUND",
+    ],
+    row,
+};
 
 /// One kind. Tolerant: a client of another version shows what it knows.
 #[derive(Default, Deserialize)]
@@ -36,34 +46,7 @@ pub(super) fn run(
     options: &DriftOptions,
     output: &mut Output<'_>,
 ) -> Result<Ending, Failure> {
-    let command = options.command.clone();
-    let query: Vec<_> = command
-        .map(|command| ("command", command))
-        .into_iter()
-        .collect();
-    let page: Page = client.get(ACTION, "/v1/drift", &query)?;
-    if output.wants_json() {
-        for kind in &page.data {
-            output.json_text(kind.get())?;
-        }
-        return Ok(Ending::Done);
-    }
-    if page.data.is_empty() {
-        output.line("nothing drifted")?;
-        return Ok(Ending::Done);
-    }
-    let rows: Vec<Vec<String>> = page.data.iter().map(|kind| row(kind.get())).collect();
-    let heading = [
-        "LAST SEEN",
-        "FIRST SEEN",
-        "COUNT",
-        "COMMAND",
-        "PATH",
-        "EXPECTED",
-        "FOUND",
-    ];
-    output.table(&heading, &rows)?;
-    Ok(Ending::Done)
+    LIST.print(client, "command", options.command.as_ref(), output)
 }
 
 fn row(kind: &str) -> Vec<String> {
@@ -88,29 +71,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::{
-        arguments::AdminOptions,
-        test_server::{self, TestServer, answer},
-    };
+    use crate::cli::test_server::{self, TestServer, serve_list as serve};
 
     fn check(server: &TestServer, command: Option<&str>, json: bool) -> String {
         let options = DriftOptions {
             command: command.map(str::to_owned),
-            admin: AdminOptions {
-                url: Some(server.url.clone()),
-                ..AdminOptions::default()
-            },
+            admin: server.options(),
         };
-        let client = Client::new(&options.admin, &crate::config::load(None, []).unwrap()).unwrap();
-        let mut bytes = Vec::new();
-        let mut output = Output::new(&mut bytes, json, false);
-        run(&client, &options, &mut output).unwrap();
-        String::from_utf8(bytes).unwrap()
-    }
-
-    fn serve(data: &Value) -> TestServer {
-        let page = json!({ "data": data, "next": null }).to_string();
-        test_server::serve(vec![answer("200 OK", "application/json", &page)])
+        test_server::printed(&options.admin, json, |client, output| {
+            run(client, &options, output)
+        })
     }
 
     fn kind(path: &str, expected: &str, found: &str, count: u64) -> Value {

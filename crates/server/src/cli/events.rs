@@ -123,7 +123,6 @@ mod tests {
 
     use super::*;
     use crate::cli::{
-        arguments::AdminOptions,
         event::tests::sample,
         test_server::{self, TestServer, answer},
     };
@@ -138,10 +137,7 @@ mod tests {
             until: Some("2026-01-31T12:00:00Z".parse().unwrap()),
             limit: 50,
             all: false,
-            admin: AdminOptions {
-                url: Some(server.url.clone()),
-                ..AdminOptions::default()
-            },
+            admin: server.options(),
         }
     }
 

@@ -7,6 +7,7 @@ use gateway_core::Dispatcher;
 use super::{
     arguments::MetricsOptions,
     failure::{Ending, Failure},
+    markdown::{cell, codes},
     output::Output,
 };
 use crate::metrics::{Described, described};
@@ -77,10 +78,9 @@ fn page(metrics: &[Described]) -> String {
     page.extend(metrics.iter().map(row));
     page.push_str(LABELS);
     page.extend(labels(metrics).iter().map(|(label, values, names)| {
-        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         format!(
             "| `{label}` | {} | {} |\n",
-            names.join(", "),
+            codes(names),
             listed(label, values)
         )
     }));
@@ -89,18 +89,13 @@ fn page(metrics: &[Described]) -> String {
 }
 
 fn row(metric: &Described) -> String {
-    let labels: Vec<String> = metric
-        .labels
-        .keys()
-        .map(|name| format!("`{name}`"))
-        .collect();
     format!(
         "| `{}` | {} | {} | {} | {} |\n",
         metric.name,
         metric.kind,
         metric.unit,
-        labels.join(", "),
-        metric.help.replace('|', "\\|"),
+        codes(metric.labels.keys()),
+        cell(&metric.help),
     )
 }
 
@@ -133,10 +128,7 @@ fn listed(label: &str, values: &BTreeSet<String>) -> String {
         }
         "command" if has("other") => "the installed commands that it concerns, and `other`",
         "command" => "the installed commands that it concerns",
-        _ => {
-            let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
-            return values.join(", ");
-        }
+        _ => return codes(values),
     };
     fixed.to_owned()
 }

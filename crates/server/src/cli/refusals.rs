@@ -1,22 +1,24 @@
 //! `refusals`: the last requests that were turned away, the newest first.
 
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use super::{
     arguments::RefusalsOptions,
     client::Client,
     failure::{Ending, Failure},
+    list::List,
     moment,
     output::Output,
 };
 
-const ACTION: &str = "read the refusals";
-
-#[derive(Deserialize)]
-struct Page {
-    data: Vec<Box<RawValue>>,
-}
+const LIST: List<'_> = List {
+    action: "read the refusals",
+    path: "/v1/refusals",
+    empty: "nothing was refused",
+    heading: &["TIME", "REASON", "FROM", "CLOCK"],
+    row,
+};
 
 /// One request. Tolerant: a client of another version shows what it knows.
 #[derive(Default, Deserialize)]
@@ -33,25 +35,7 @@ pub(super) fn run(
     options: &RefusalsOptions,
     output: &mut Output<'_>,
 ) -> Result<Ending, Failure> {
-    let reason = options.reason.clone();
-    let query: Vec<_> = reason
-        .map(|reason| ("reason", reason))
-        .into_iter()
-        .collect();
-    let page: Page = client.get(ACTION, "/v1/refusals", &query)?;
-    if output.wants_json() {
-        for refused in &page.data {
-            output.json_text(refused.get())?;
-        }
-        return Ok(Ending::Done);
-    }
-    if page.data.is_empty() {
-        output.line("nothing was refused")?;
-        return Ok(Ending::Done);
-    }
-    let rows: Vec<Vec<String>> = page.data.iter().map(|one| row(one.get())).collect();
-    output.table(&["TIME", "REASON", "FROM", "CLOCK"], &rows)?;
-    Ok(Ending::Done)
+    LIST.print(client, "reason", options.reason.as_ref(), output)
 }
 
 fn row(refused: &str) -> Vec<String> {
@@ -70,29 +54,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::{
-        arguments::AdminOptions,
-        test_server::{self, TestServer, answer},
-    };
+    use crate::cli::test_server::{self, TestServer, serve_list as serve};
 
     fn check(server: &TestServer, reason: Option<&str>, json: bool) -> String {
         let options = RefusalsOptions {
             reason: reason.map(str::to_owned),
-            admin: AdminOptions {
-                url: Some(server.url.clone()),
-                ..AdminOptions::default()
-            },
+            admin: server.options(),
         };
-        let client = Client::new(&options.admin, &crate::config::load(None, []).unwrap()).unwrap();
-        let mut bytes = Vec::new();
-        let mut output = Output::new(&mut bytes, json, false);
-        run(&client, &options, &mut output).unwrap();
-        String::from_utf8(bytes).unwrap()
-    }
-
-    fn serve(data: &Value) -> TestServer {
-        let page = json!({ "data": data, "next": null }).to_string();
-        test_server::serve(vec![answer("200 OK", "application/json", &page)])
+        test_server::printed(&options.admin, json, |client, output| {
+            run(client, &options, output)
+        })
     }
 
     #[test]

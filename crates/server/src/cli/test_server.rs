@@ -13,6 +13,15 @@ use rustls::{
     crypto::ring,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
+use serde_json::{Value, json};
+
+use super::{
+    arguments::AdminOptions,
+    client::Client,
+    failure::{Ending, Failure},
+    output::Output,
+};
+use crate::config;
 
 /// A running server. Its thread ends after the last answer.
 pub(super) struct TestServer {
@@ -27,6 +36,24 @@ pub(super) fn serve(answers: Vec<String>) -> TestServer {
         stream.write_all(answer.as_bytes()).unwrap();
         request
     })
+}
+
+/// Serves one page of a list.
+pub(super) fn serve_list(data: &Value) -> TestServer {
+    let page = json!({ "data": data, "next": null }).to_string();
+    serve(vec![answer("200 OK", "application/json", &page)])
+}
+
+/// What a command prints that asks the admin API, where no terminal is.
+pub(super) fn printed(
+    options: &AdminOptions,
+    json: bool,
+    run: impl FnOnce(&Client, &mut Output<'_>) -> Result<Ending, Failure>,
+) -> String {
+    let client = Client::new(options, &config::load(None, []).unwrap()).unwrap();
+    let mut bytes = Vec::new();
+    run(&client, &mut Output::new(&mut bytes, json, false)).unwrap();
+    String::from_utf8(bytes).unwrap()
 }
 
 /// The same over TLS, with a certificate of its own for 127.0.0.1; the second value is that certificate as PEM.
@@ -114,6 +141,14 @@ pub(super) fn stream(text: &str) -> String {
 }
 
 impl TestServer {
+    /// What a command needs to ask this server.
+    pub(super) fn options(&self) -> AdminOptions {
+        AdminOptions {
+            url: Some(self.url.clone()),
+            ..AdminOptions::default()
+        }
+    }
+
     /// The next request: its head and body.
     pub(super) fn request(&self) -> String {
         self.requests.recv_timeout(Duration::from_secs(10)).unwrap()

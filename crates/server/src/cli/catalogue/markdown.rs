@@ -2,6 +2,8 @@
 
 use gateway_core::{AckRules, Descriptor, Dispatcher, Extra, Installed, Phase};
 
+use crate::cli::markdown::{cell, codes};
+
 const INTRO: &str = "# Commands
 
 The callbacks that this gateway has a plug-in for, by feature. An *after*-command tells what happened, and Chat reads
@@ -39,7 +41,7 @@ fn row(descriptor: &Descriptor) -> String {
     let cells = [
         &format!("`{}`", descriptor.command),
         descriptor.phase.as_str(),
-        &descriptor.summary.replace('|', "\\|"),
+        &cell(descriptor.summary),
         &answers,
         &format!("[page]({})", descriptor.source),
     ];
@@ -53,25 +55,24 @@ fn answers(rules: &AckRules) -> String {
         Extra::Items => "`ResultItem`, for each account: 0 allows",
         Extra::Nothing | Extra::Message | Extra::Accounts(_) => "1 refuses",
     };
-    let codes = rules.codes;
     let fields = match rules.extra {
-        Extra::Message => Some(format!("{} rewrite", names(rules.extra))),
-        Extra::Accounts(_) => Some(format!("{} refuses those in it", names(rules.extra))),
+        Extra::Message => Some(format!("{} rewrite", codes(rules.extra.names()))),
+        Extra::Accounts(_) => Some(format!(
+            "{} refuses those in it",
+            codes(rules.extra.names())
+        )),
         Extra::Nothing | Extra::Items | Extra::Unknown => None,
     };
     let parts = [
         Some(first.to_owned()),
         rules.drops.then(|| "2 drops".to_owned()),
-        codes.map(|codes| format!("{codes} refuses with a text")),
+        rules
+            .codes
+            .map(|codes| format!("{codes} refuses with a text")),
         fields,
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     parts.join("; ")
-}
-
-fn names(extra: Extra) -> String {
-    let names = extra.names().into_iter().map(|name| format!("`{name}`"));
-    names.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
