@@ -251,6 +251,11 @@ pub struct CommandConfig {
     pub untyped: bool,
 }
 
+/// A size for what is held in memory.
+pub fn in_memory(size: ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
+}
+
 // === impl CallbacksConfig ===
 
 impl CallbacksConfig {

@@ -30,7 +30,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use crate::{handlers::Handlers, metrics::Metrics, throttle::Throttle};
+use crate::{
+    handlers::Handlers,
+    metrics::{Metrics, signed},
+    throttle::Throttle,
+};
 
 use finished::Finished;
 use indexing::FoundBy;
@@ -353,10 +357,7 @@ impl Follower {
         let cursors = self.commands.iter().map(Progress::cursor);
         let behind = cursors.fold(self.parts.index.cursor(), Sequence::min);
         let lag = self.head.borrow().sequence.saturating_sub(behind);
-        self.parts
-            .metrics
-            .follower_lag
-            .set(i64::try_from(lag).unwrap_or(i64::MAX));
+        self.parts.metrics.follower_lag.set(signed(lag));
     }
 }
 

@@ -19,7 +19,11 @@ use prometheus::IntGauge;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::error;
 
-use crate::{config::HandlersConfig, metrics::Metrics, throttle::Throttle};
+use crate::{
+    config::HandlersConfig,
+    metrics::{Metrics, signed},
+    throttle::Throttle,
+};
 
 use worker::Worker;
 
@@ -249,8 +253,7 @@ impl Lane {
 
     fn count_abandoned(&self, threads: &mut Threads) {
         threads.abandoned.retain(|thread| !thread.is_finished());
-        let count = i64::try_from(threads.abandoned.len());
-        self.abandoned.set(count.unwrap_or(i64::MAX));
+        self.abandoned.set(signed(threads.abandoned.len() as u64));
     }
 
     /// Gives the thread up if a handler has blocked it for longer than its time limit, or if it has died. The jobs on

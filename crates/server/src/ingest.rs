@@ -27,6 +27,7 @@ use gateway_journal::{AppendError, Appender};
 use poem::{Endpoint, Request, Response, http::Method};
 
 use crate::{
+    config::{CallbacksConfig, in_memory},
     deciding::Ruling,
     handlers::Handlers,
     listener::Arrival,
@@ -40,6 +41,7 @@ use answer::{acked, healthy, probed, refused};
 pub(crate) use body::Reserved;
 use body::{InFlight, UnreadBody};
 use pending::PendingAppend;
+use refusals::skew_seconds;
 pub(crate) use refusals::{Refusals, Refused};
 use repeats::{Fingerprint, Repeats, Turn};
 use tally::Tally;
@@ -92,6 +94,8 @@ struct Admitted<'a> {
     /// The query without its signature, where somebody beside us is asked.
     query: Option<String>,
     app: Arc<AppMetrics>,
+    /// By how much the sender's clock is ahead of ours, where its request tells.
+    skew_seconds: Option<i64>,
     first_byte: Instant,
 }
 
@@ -124,18 +128,17 @@ impl Shared {
         dispatcher: Dispatcher,
         handlers: Arc<Handlers>,
         metrics: Arc<Metrics>,
-        config: &crate::config::CallbacksConfig,
+        config: &CallbacksConfig,
     ) -> Self {
-        let bytes = |size: bytesize::ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
         Self {
             live,
             dispatcher,
             handlers,
             metrics,
             path: config.path.clone(),
-            body_max: bytes(config.body_max),
+            body_max: in_memory(config.body_max),
             deadline: config.deadline,
-            in_flight: InFlight::new(config.connections_max, bytes(config.bodies_max)),
+            in_flight: InFlight::new(config.connections_max, in_memory(config.bodies_max)),
             repeats: Repeats::default(),
             refusals: Refusals::default(),
         }
@@ -170,6 +173,7 @@ impl Ingest {
             query,
             app,
             first_byte,
+            skew_seconds: _,
         } = admitted;
         let phase = match ruling {
             Some(_) => Phase::Before,
@@ -259,6 +263,7 @@ impl Ingest {
             ruling,
             query: is_passed_on.then(|| Query::without_credentials(raw_query)),
             app: live.metrics(genuine.app.sdk_app_id),
+            skew_seconds: genuine.skew_seconds.or_else(|| skew_seconds(&query, now)),
             first_byte: arrival.first_byte,
         }))
     }
@@ -364,8 +369,16 @@ impl Endpoint for Ingest {
         if !matches!(admitted, Ok(Admission::Health)) {
             self.shared.metrics.requests.inc();
         }
+        let arrival = arrival(&request);
+        let skew_seconds = match &admitted {
+            Ok(Admission::Callback(admitted)) => admitted.skew_seconds,
+            Ok(Admission::Probe | Admission::Health) => None,
+            Err(_) => {
+                let query = Query::parse(request.uri().query().unwrap_or_default());
+                skew_seconds(&query.unwrap_or_default(), arrival.received_ms / 1000)
+            }
+        };
         let body = UnreadBody::of(&mut request);
-        let (uri, arrival) = (request.uri().clone(), arrival(&request));
         async move {
             let answered = match admitted {
                 Ok(Admission::Callback(admitted)) => self.receive(admitted, body).await,
@@ -377,8 +390,7 @@ impl Endpoint for Ingest {
                 Err(refusal) => Err(refusal),
             };
             Ok(answered.unwrap_or_else(|refusal| {
-                let raw_query = uri.query().unwrap_or_default();
-                let kept = Refused::new(refusal, arrival, raw_query);
+                let kept = Refused::new(refusal, arrival, skew_seconds);
                 self.shared.refusals.push(kept);
                 self.shared.metrics.reject(refusal);
                 refused(refusal)

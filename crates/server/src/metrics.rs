@@ -70,6 +70,9 @@ struct JournalMetrics {
     writable: IntGauge,
 }
 
+/// The label of each listener.
+const LISTENERS: [&str; 2] = ["callbacks", "admin"];
+
 /// The label of commands that are not installed.
 const OTHER: &str = "other";
 
@@ -110,7 +113,7 @@ impl Metrics {
             "Connections open now, by listener.",
             &["listener"],
         );
-        for listener in ["callbacks", "admin"] {
+        for listener in LISTENERS {
             open_connections.with_label_values(&[listener]);
         }
         Self {
@@ -236,7 +239,6 @@ impl Metrics {
 
     /// Sets the journal's gauges.
     pub(crate) fn journal(&self, usage: Usage, is_writable: bool) {
-        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         self.journal.bytes.set(signed(usage.log_bytes));
         self.journal.wal_bytes.set(signed(usage.wal_bytes));
         self.journal.index_bytes.set(signed(usage.index_bytes));
@@ -249,8 +251,7 @@ impl Metrics {
 
     /// Sets the bound of the log.
     pub(crate) fn journal_bytes_max(&self, bytes: u64) {
-        let signed = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.journal.bytes_max.set(signed);
+        self.journal.bytes_max.set(signed(bytes));
     }
 
     /// The text format.
@@ -261,6 +262,11 @@ impl Metrics {
             .expect("a vector takes every byte, and every family has a sample");
         String::from_utf8(text).expect("the text format is UTF-8")
     }
+}
+
+/// A count for a gauge.
+pub(crate) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 // === impl JournalMetrics ===

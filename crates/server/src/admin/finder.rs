@@ -66,18 +66,6 @@ pub(crate) enum FindError {
     State(#[from] StateError),
 }
 
-// === impl FindError ===
-
-impl FindError {
-    /// Whether it is to be tried again in a moment.
-    pub(crate) fn is_busy(&self) -> bool {
-        matches!(
-            self,
-            Self::Read(ReadError::Busy { .. }) | Self::Index(IndexError::Busy { .. })
-        )
-    }
-}
-
 /// One event, looked up by its id.
 #[derive(Debug)]
 pub(crate) enum Lookup {
@@ -100,6 +88,18 @@ struct Filling<'a> {
     floor: Sequence,
     bytes: usize,
     events: Vec<Event>,
+}
+
+// === impl FindError ===
+
+impl FindError {
+    /// Whether it is to be tried again in a moment.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(
+            self,
+            Self::Read(ReadError::Busy { .. }) | Self::Index(IndexError::Busy { .. })
+        )
+    }
 }
 
 // === impl Finder ===

@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use bytesize::ByteSize;
 use gateway_core::{App, Apps, AppsError, Descriptor, Phase, Token};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -15,7 +14,7 @@ use super::{
     AppConfig, BODY_MAX_MAX, CallbacksConfig, Config, Problem, Problems,
     commands::{CheckedCommands, check_commands},
     deciders::{CheckedDecider, check_deciders},
-    secret,
+    in_memory, secret,
 };
 
 /// A configuration that holds together, with the secrets read from their files.
@@ -132,9 +131,8 @@ fn check_callbacks(config: &Config, problems: &mut Vec<Problem>) {
             "expected another address than callbacks.listen",
         ));
     }
-    let bytes = |size: ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
-    if CallbacksConfig::share(bytes(callbacks.bodies_max), Phase::After) < bytes(callbacks.body_max)
-    {
+    let bodies_max = CallbacksConfig::share(in_memory(callbacks.bodies_max), Phase::After);
+    if bodies_max < in_memory(callbacks.body_max) {
         problems.push(Problem::new(
             "callbacks.bodies_max",
             "expected at least four thirds of callbacks.body_max: a quarter is kept for before-callbacks",

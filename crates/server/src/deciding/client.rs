@@ -28,7 +28,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::NoAnswer;
-use crate::config::CheckedDecider;
+use crate::config::{CheckedDecider, in_memory};
 
 /// Asks over connections that it keeps.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl Client {
             url: checked.url.clone(),
             connector,
             http,
-            answer_max: usize::try_from(checked.config.answer_max.as_u64()).unwrap_or(usize::MAX),
+            answer_max: in_memory(checked.config.answer_max),
             idle: Mutex::default(),
         }
     }

@@ -14,7 +14,7 @@ use super::{
     progress::{Attempt, Progress},
     tell,
 };
-use crate::clock;
+use crate::{clock, metrics::signed};
 
 /// How often cursors are written: what a crash repeats at most.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -131,7 +131,7 @@ impl Follower {
                 let count = counts
                     .get(&(progress.command().to_owned(), status))
                     .copied();
-                i64::try_from(count.unwrap_or(0)).unwrap_or(i64::MAX)
+                signed(count.unwrap_or(0))
             };
             let metrics = progress.metrics();
             metrics.parked_events.set(count(Status::Parked));

@@ -56,10 +56,7 @@ impl Refusals {
 // === impl Refused ===
 
 impl Refused {
-    pub(super) fn new(refusal: Refusal, arrival: Arrival, raw_query: &str) -> Self {
-        let now = arrival.received_ms / 1000;
-        let query = Query::parse(raw_query).unwrap_or_default();
-        let time: Option<i64> = query.request_time.and_then(|time| time.parse().ok());
+    pub(super) fn new(refusal: Refusal, arrival: Arrival, skew_seconds: Option<i64>) -> Self {
         Self {
             received_ms: arrival.received_ms,
             refusal,
@@ -67,9 +64,15 @@ impl Refused {
                 Peer::Network { address, .. } => Some(address),
                 Peer::Simulated => None,
             },
-            skew_seconds: time.and_then(|time| time.checked_sub_unsigned(now)),
+            skew_seconds,
         }
     }
+}
+
+/// By how many seconds a query's `RequestTime` is ahead of `now`, where it has one.
+pub(super) fn skew_seconds(query: &Query<'_>, now: u64) -> Option<i64> {
+    let time: i64 = query.request_time.as_deref()?.parse().ok()?;
+    time.checked_sub_unsigned(now)
 }
 
 #[cfg(test)]
@@ -84,7 +87,8 @@ mod tests {
             received_ms: number * 1_000,
             peer: Peer::Simulated,
         };
-        Refused::new(Refusal::Stale, arrival, "RequestTime=100&SdkAppid=1")
+        let query = Query::parse("RequestTime=100&SdkAppid=1").unwrap();
+        Refused::new(Refusal::Stale, arrival, skew_seconds(&query, number))
     }
 
     #[test]

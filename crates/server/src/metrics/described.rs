@@ -6,7 +6,7 @@ use gateway_core::Dispatcher;
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 use serde::Serialize;
 
-use super::Metrics;
+use super::{LISTENERS, Metrics};
 
 /// One metric.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,7 +45,7 @@ const UNITS: [(&str, &str); 10] = [
 pub(crate) fn described(dispatcher: &Dispatcher) -> Vec<Described> {
     let metrics = Metrics::new(dispatcher);
     let (_app, _decider) = (metrics.app(APP), metrics.decider(DECIDER));
-    for listener in ["callbacks", "admin"] {
+    for listener in LISTENERS {
         metrics.certificate_expires(listener, 0);
     }
     let families = metrics.registry.gather();

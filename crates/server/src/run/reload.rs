@@ -43,7 +43,7 @@ impl Reloadable {
             let loaded = tls.as_ref().map(Tls::load).transpose();
             loaded.map(|tls| tls.map(|tls| Arc::new(ArcSwap::from_pointee(tls))))
         };
-        Ok(Self {
+        let reloadable = Self {
             live: Arc::new(ArcSwap::from_pointee(
                 Live::new(checked, &dispatcher, metrics, &Live::default()).context(THREADS)?,
             )),
@@ -55,7 +55,21 @@ impl Reloadable {
             guard: Arc::new(ArcSwap::from_pointee(guard(checked))),
             config: config.clone(),
             dispatcher,
-        })
+        };
+        reloadable.tell_certificates(metrics);
+        Ok(reloadable)
+    }
+
+    /// Sets when the certificates in force expire.
+    fn tell_certificates(&self, metrics: &Metrics) {
+        for (listener, tls) in [
+            ("callbacks", &self.callbacks_tls),
+            ("admin", &self.admin_tls),
+        ] {
+            if let Some(tls) = tls {
+                metrics.certificate_expires(listener, tls.load().expires_seconds());
+            }
+        }
     }
 
     /// Takes over what was loaded.
@@ -93,6 +107,7 @@ impl Reloadable {
         for (current, new) in [callbacks_tls, admin_tls].into_iter().flatten() {
             current.store(new);
         }
+        self.tell_certificates(metrics);
         self.live.store(Arc::new(live));
         self.trusted_proxies
             .store(Arc::new(config.callbacks.trusted_proxies.clone()));

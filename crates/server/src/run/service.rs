@@ -194,16 +194,6 @@ impl Service {
         let is_ready = self.readiness.problems().is_empty();
         self.metrics.ready.set(i64::from(is_ready));
         self.handlers.read_gauges();
-        let tls = [
-            ("callbacks", &self.reloadable.callbacks_tls),
-            ("admin", &self.reloadable.admin_tls),
-        ];
-        for (listener, tls) in tls {
-            if let Some(tls) = tls {
-                let expires = tls.load().expires_seconds();
-                self.metrics.certificate_expires(listener, expires);
-            }
-        }
     }
 
     /// Something that has ended though nobody stopped it: the process is of no use without it.
