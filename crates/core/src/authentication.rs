@@ -233,11 +233,8 @@ impl Apps {
         let app = id
             .and_then(|id: u64| self.by_id.get(&id))
             .ok_or(Refusal::UnknownApp)?;
-        let skew_seconds = if app.unsigned {
-            None
-        } else {
-            Some(app.check_sign(query, now)?)
-        };
+        let signed = (!app.unsigned).then(|| app.check_sign(query, now));
+        let skew_seconds = signed.transpose()?;
         let mut proof = Proof {
             sign: !app.unsigned,
             ..Proof::default()

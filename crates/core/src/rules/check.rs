@@ -160,12 +160,9 @@ impl AckRules {
             }
         };
         // Beside results for each account Chat passes over another code, and so does whoever reads the event.
-        let code = match own {
-            Own::Results(_) => 0,
-            Own::Fields(_) | Own::Accounts(..) => code,
-        };
+        let is_passed_over = self.extra == Extra::Items;
         Ok(CheckedAck {
-            code,
+            code: if is_passed_over { 0 } else { code },
             info,
             own,
             effect,

@@ -74,50 +74,33 @@ impl Breaker {
     /// It answers; tells whether that closed the breaker, as only a probe does.
     pub(super) fn succeeded(&self, attempt: Attempt) -> bool {
         let mut inner = self.inner();
-        let Inner {
-            state,
-            era: now_era,
-        } = &mut *inner;
-        match (&mut *state, attempt) {
-            (State::Closed { failures }, Attempt::Ask { era }) if era == *now_era => {
-                *failures = 0;
-                false
-            }
-            (State::Open { .. }, Attempt::Probe) => {
-                *state = State::Closed { failures: 0 };
-                *now_era += 1;
-                true
-            }
-            _ => false,
+        if !inner.concerns(attempt) {
+            return false;
         }
+        inner.state = State::Closed { failures: 0 };
+        if attempt.is_probe() {
+            inner.era += 1;
+        }
+        attempt.is_probe()
     }
 
     /// It does not answer; tells whether that opened the breaker.
     pub(super) fn failed(&self, attempt: Attempt, now: Instant) -> bool {
-        let open = State::Open {
+        let mut inner = self.inner();
+        if !inner.concerns(attempt) {
+            return false;
+        }
+        if let State::Closed { failures } = &mut inner.state {
+            *failures += 1;
+            if *failures < self.failures_max {
+                return false;
+            }
+        }
+        inner.state = State::Open {
             until: now + self.pause,
             is_probed: false,
         };
-        let mut inner = self.inner();
-        let Inner {
-            state,
-            era: now_era,
-        } = &mut *inner;
-        match (&mut *state, attempt) {
-            (State::Closed { failures }, Attempt::Ask { era }) if era == *now_era => {
-                *failures += 1;
-                let opens = *failures >= self.failures_max;
-                if opens {
-                    *state = open;
-                }
-                opens
-            }
-            (State::Open { .. }, Attempt::Probe) => {
-                *state = open;
-                false
-            }
-            _ => false,
-        }
+        !attempt.is_probe()
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -127,6 +110,19 @@ impl Breaker {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // Nothing in here panics half-way through a change.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// Whether an attempt's end says something about now.
+    fn concerns(&self, attempt: Attempt) -> bool {
+        match (self.state, attempt) {
+            (State::Closed { .. }, Attempt::Ask { era }) => era == self.era,
+            (State::Open { .. }, Attempt::Probe) => true,
+            _ => false,
+        }
     }
 }
 

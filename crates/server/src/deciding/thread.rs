@@ -1,7 +1,12 @@
 //! A decider's own thread, with a runtime: whatever it sends, the threads that serve callbacks only wait, and other deciders
 //! do not even that.
 
-use std::{future::Future, io, pin::Pin, pin::pin, thread};
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    thread,
+};
 
 use tokio::{
     runtime::Builder,

@@ -26,8 +26,6 @@ struct Case<'a> {
     ruling: &'a Ruling,
     who: Who,
     installed: Option<&'a Installed>,
-    /// For the plug-in, where it is asked.
-    envelope: Option<Arc<Envelope>>,
     question: Arc<Question>,
     budget: Budget,
 }
@@ -52,19 +50,14 @@ impl Ingest {
             ..
         } = received;
         let asked = Instant::now();
-        let who = chosen(ruling, installed, envelope.simulated);
         let case = Case {
             ruling,
             installed,
-            envelope: matches!(who, Who::PlugIn).then(|| Arc::new((*envelope).clone())),
-            who,
+            who: chosen(ruling, installed, envelope.simulated),
             question: Arc::new(Question {
                 query: query.unwrap_or_default(),
                 body: body.clone(),
-                whole: ruling
-                    .asks_deciders()
-                    .then(|| whole(ruling, installed, &body))
-                    .flatten(),
+                whole: whole(ruling, installed, &body),
                 reserved,
                 simulated: envelope.simulated,
             }),
@@ -75,7 +68,7 @@ impl Ingest {
             event: Some((envelope, body)),
         };
         let shadow = AskedShadow::ask(ruling, &case.question, case.budget);
-        let decided = self.decided(&case).await;
+        let decided = self.decided(&case, &unrecorded).await;
         if let Err(no_answer) = &decided {
             self.shared.metrics.policy(tally.index(), no_answer.reason);
         }
@@ -104,17 +97,21 @@ impl Ingest {
     }
 
     /// Asks whoever decides.
-    async fn decided(&self, case: &Case<'_>) -> Result<CheckedAck, NoAnswer> {
+    async fn decided(
+        &self,
+        case: &Case<'_>,
+        unrecorded: &Unrecorded,
+    ) -> Result<CheckedAck, NoAnswer> {
         if case.budget.ends <= Instant::now() {
             return Err(NoAnswer::new(PolicyReason::Deadline));
         }
-        match (&case.who, case.installed, &case.envelope) {
-            (Who::Decider(decider), ..) => {
+        match (&case.who, case.installed) {
+            (Who::Decider(decider), _) => {
                 let rules = case.ruling.rules;
                 decider.ask(&case.question, rules, case.budget).await
             }
-            (Who::PlugIn, Some(installed), Some(envelope)) => {
-                self.ask(installed, case, Arc::clone(envelope)).await
+            (Who::PlugIn, Some(installed)) => {
+                self.ask(installed, case, unrecorded.envelope()).await
             }
             _ => Err(NoAnswer::new(PolicyReason::Nobody)),
         }
@@ -159,7 +156,7 @@ fn chosen(ruling: &Ruling, installed: Option<&Installed>, is_simulated: bool) ->
 /// Where a command wants a result for each account, an ack that has them all: one without would let the others pass in
 /// silence.
 fn whole(ruling: &Ruling, installed: Option<&Installed>, body: &[u8]) -> Option<CheckedAck> {
-    if ruling.rules.extra != Extra::Items {
+    if ruling.rules.extra != Extra::Items || !ruling.asks_deciders() {
         return None;
     }
     let work = installed?.work(body)?;
@@ -229,6 +226,12 @@ impl Unrecorded {
         if let Some((envelope, _)) = &mut self.event {
             envelope.verdict = Some(verdict);
         }
+    }
+
+    /// A copy for the plug-in.
+    fn envelope(&self) -> Arc<Envelope> {
+        let (envelope, _) = self.event.as_ref().expect("only its end takes it");
+        Arc::new((**envelope).clone())
     }
 
     /// The verdict, once there is one.
