@@ -7,6 +7,7 @@ use std::{
 };
 
 use gateway_test_support::ChatApp;
+use serde_json::Value;
 
 use super::harness::{
     ACK, FRIEND_DELETE, Gateway, SHOP, SHOP_TOKEN, Setup, eventually, friend_delete,
@@ -176,4 +177,31 @@ fn a_reload_names_what_needs_a_restart() {
         "{}",
         setup.logs()
     );
+}
+
+#[test]
+fn tells_which_tokens_are_in_use() {
+    let setup = Setup::new();
+    fs::write(setup.path("old.token"), SHOP_TOKEN).unwrap();
+    fs::write(setup.path("new.token"), NEW_TOKEN).unwrap();
+    let files =
+        |files: &str| format!("[apps.shop]\nsdk_app_id = {SHOP}\ntoken_files = [{files}]\n");
+    setup.configure(&files("\"old.token\", \"new.token\""));
+    let gateway = setup.start();
+    let matched = || -> Vec<bool> {
+        let apps: Value = serde_json::from_str(&gateway.get("/v1/apps").text()).unwrap();
+        let tokens = apps["data"][0]["tokens"].as_array().unwrap().iter();
+        let matched = tokens.map(|token| token["last_matched_at"].is_string());
+        matched.collect()
+    };
+    // Signed here, so that it says nothing of Chat's console.
+    let admin = format!("http://{}", gateway.admin);
+    let triggered = setup.run(&["trigger", FRIEND_DELETE, "--admin-url", &admin]);
+    assert!(triggered.status.success(), "{triggered:?}");
+    assert_eq!(matched(), [false, false]);
+    assert_eq!(status(&gateway, &ChatApp::new(SHOP, NEW_TOKEN)), 200);
+    assert_eq!(matched(), [false, true]);
+    setup.configure(&files("\"new.token\""));
+    reload(&gateway, "ok");
+    assert_eq!(matched(), [true]);
 }

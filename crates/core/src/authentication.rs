@@ -11,7 +11,7 @@ use std::{collections::HashMap, fmt, net::IpAddr, sync::Arc};
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 
 use crate::{Proof, Query, Refusal};
 
@@ -101,8 +101,17 @@ pub struct Genuine<'a> {
     pub app: &'a App,
     /// What proved it.
     pub proof: Proof,
-    /// By how many seconds the sender's clock is ahead of ours; `None` without a signature.
-    pub skew_seconds: Option<i64>,
+    /// Its signature; `None` for an app declared unsigned.
+    pub signature: Option<Signature>,
+}
+
+/// A valid `Sign`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signature {
+    /// Which of the app's tokens made it, counted from 0.
+    pub token: usize,
+    /// By how many seconds the sender's clock is ahead of ours.
+    pub skew_seconds: i64,
 }
 
 /// The `Sign` that goes with a token and a `RequestTime`: 64 lower-case hex digits.
@@ -234,7 +243,7 @@ impl Apps {
             .and_then(|id: u64| self.by_id.get(&id))
             .ok_or(Refusal::UnknownApp)?;
         let signed = (!app.unsigned).then(|| app.check_sign(query, now));
-        let skew_seconds = signed.transpose()?;
+        let signature = signed.transpose()?;
         let mut proof = Proof {
             sign: !app.unsigned,
             ..Proof::default()
@@ -249,7 +258,7 @@ impl Apps {
         Ok(Genuine {
             app,
             proof,
-            skew_seconds,
+            signature,
         })
     }
 }
@@ -257,8 +266,7 @@ impl Apps {
 // === impl App ===
 
 impl App {
-    /// Returns by how many seconds the signature's time is ahead of `now`.
-    fn check_sign(&self, query: &Query<'_>, now: u64) -> Result<i64, Refusal> {
+    fn check_sign(&self, query: &Query<'_>, now: u64) -> Result<Signature, Refusal> {
         let (Some(sign), Some(time)) = (query.sign.as_deref(), query.request_time.as_deref())
         else {
             return Err(Refusal::MissingSign);
@@ -269,18 +277,19 @@ impl App {
             .ok_or(Refusal::Stale)?;
         let sign = unhex(sign).ok_or(Refusal::BadSign)?;
         // Every token is tried, so that the time taken does not tell which one matched.
-        let matches = self
-            .tokens
-            .iter()
-            .map(|token| digest(token, time).ct_eq(&sign));
-        let is_ours: bool = matches.fold(Choice::from(0), |any, this| any | this).into();
-        if !is_ours {
-            return Err(Refusal::BadSign);
+        let mut signer = None;
+        for (number, token) in self.tokens.iter().enumerate() {
+            let matches = digest(token, time).ct_eq(&sign);
+            signer = signer.or(bool::from(matches).then_some(number));
         }
+        let token = signer.ok_or(Refusal::BadSign)?;
         if now.abs_diff(seconds) > SIGN_WINDOW_SECONDS {
             return Err(Refusal::Stale);
         }
-        Ok(seconds.wrapping_sub(now).cast_signed())
+        Ok(Signature {
+            token,
+            skew_seconds: seconds.wrapping_sub(now).cast_signed(),
+        })
     }
 }
 

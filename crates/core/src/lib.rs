@@ -20,7 +20,7 @@ mod rules;
 mod verdict;
 
 pub use answer::{Ack, ActionStatus, Answer, Noted, Phase};
-pub use authentication::{App, Apps, AppsError, Genuine, Peer, Token, TokenError, sign};
+pub use authentication::{App, Apps, AppsError, Genuine, Peer, Signature, Token, TokenError, sign};
 pub use callback::{Callback, Context, EventTime, HandlerError, Item, Subjects};
 pub use callbacks::{Callbacks, List, Visitor};
 pub use causes::Causes;

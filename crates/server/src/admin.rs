@@ -4,6 +4,7 @@
 //! before everything, `api.rs` is `/v1`, `finder.rs` and `tail.rs` do its work.
 
 mod api;
+mod apps;
 mod blocking;
 mod commands;
 mod cursor;

@@ -10,6 +10,7 @@ mod live;
 mod pending;
 mod refusals;
 mod repeats;
+mod seen;
 mod shadow;
 mod simulate;
 mod tally;
@@ -44,6 +45,7 @@ use pending::PendingAppend;
 use refusals::skew_seconds;
 pub(crate) use refusals::{Refusals, Refused};
 use repeats::{Fingerprint, Repeats, Turn};
+pub(crate) use seen::Seen;
 use tally::Tally;
 
 /// The callback endpoint of one runtime.
@@ -231,8 +233,13 @@ impl Ingest {
         let live = self.shared.live.load();
         let now = arrival.received_ms / 1000;
         let genuine = live.apps.authenticate(&query, now, arrival.peer)?;
-        if let (Some(skew), Peer::Network { .. }) = (genuine.skew_seconds, arrival.peer) {
-            self.shared.metrics.skew_seconds.set(skew);
+        let signature = genuine.signature;
+        if let Peer::Network { .. } = arrival.peer {
+            let token = signature.map(|signature| signature.token);
+            live.note(genuine.app.sdk_app_id, token, arrival.received_ms);
+            if let Some(signature) = signature {
+                self.shared.metrics.skew_seconds.set(signature.skew_seconds);
+            }
         }
         let command = query
             .command
@@ -263,7 +270,10 @@ impl Ingest {
             ruling,
             query: is_passed_on.then(|| Query::without_credentials(raw_query)),
             app: live.metrics(genuine.app.sdk_app_id),
-            skew_seconds: genuine.skew_seconds.or_else(|| skew_seconds(&query, now)),
+            skew_seconds: match signature {
+                Some(signature) => Some(signature.skew_seconds),
+                None => skew_seconds(&query, now),
+            },
             first_byte: arrival.first_byte,
         }))
     }

@@ -42,12 +42,12 @@ fn tells_by_how_much_the_clocks_differ() {
     for (now, expected) in [(NOW, 0), (NOW + 7, -7), (NOW - 60, 60)] {
         let apps = shop();
         let genuine = apps.authenticate(&query, now, Peer::Simulated).unwrap();
-        assert_eq!(genuine.skew_seconds, Some(expected));
+        assert_eq!(genuine.signature.unwrap().skew_seconds, expected);
     }
     let query = Query::parse("SdkAppid=2").unwrap();
     let apps = shop();
     let genuine = apps.authenticate(&query, NOW, Peer::Simulated).unwrap();
-    assert_eq!(genuine.skew_seconds, None);
+    assert_eq!(genuine.signature, None);
 }
 
 #[test]
@@ -113,12 +113,15 @@ fn an_unsigned_app_needs_no_sign() {
 #[test]
 fn both_tokens_of_a_rotation_are_live() {
     let apps = Apps::new([app("shop", 1, &["old", "new"])]).unwrap();
-    for text in ["old", "new"] {
+    for (number, text) in ["old", "new"].into_iter().enumerate() {
         let raw = format!(
             "SdkAppid=1&RequestTime={NOW}&Sign={}",
             sign(&token(text), &NOW.to_string())
         );
         assert_eq!(check(&apps, &raw, NOW), Ok("sign".to_owned()));
+        let query = Query::parse(&raw).unwrap();
+        let genuine = apps.authenticate(&query, NOW, Peer::Simulated).unwrap();
+        assert_eq!(genuine.signature.unwrap().token, number);
     }
 }
 

@@ -1,4 +1,4 @@
-//! `/v1`: the commands, the events, their stream, their drift, refusals. Parameters in, JSON out; the work is done in
+//! `/v1`: the apps, the commands, the events, their stream, their drift, refusals. Parameters in, JSON out; the work is done in
 //! `commands.rs`, `finder.rs` and `tail.rs`.
 
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::{
     Shared,
+    apps::AppList,
     commands::CommandList,
     cursor::Cursor,
     drift::DriftList,
@@ -54,6 +55,15 @@ impl Api {
     #[oai(path = "/v1/commands", method = "get", operation_id = "listCommands")]
     async fn commands(&self) -> Reply<CommandList> {
         Reply::new(&CommandList::new(&self.0.parts))
+    }
+
+    /// The configured apps
+    ///
+    /// Whose callbacks are taken, when each app was heard of last, and which of its tokens are in use.
+    #[expect(clippy::unused_async, reason = "what poem-openapi wants")]
+    #[oai(path = "/v1/apps", method = "get", operation_id = "listApps")]
+    async fn apps(&self) -> Reply<AppList> {
+        Reply::new(&AppList::new(&self.0.parts.ingest.live()))
     }
 
     /// Events, newest first

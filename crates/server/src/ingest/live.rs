@@ -2,13 +2,15 @@
 
 use std::{collections::HashMap, io, sync::Arc};
 
-use gateway_core::{Apps, Dispatcher};
+use gateway_core::{App, Apps, Dispatcher};
 
 use crate::{
     config::Checked,
     deciding::Rulings,
     metrics::{AppMetrics, Metrics},
 };
+
+use super::seen::Seen;
 
 /// What is in force.
 #[derive(Debug, Default)]
@@ -17,7 +19,14 @@ pub(crate) struct Live {
     pub apps: Apps,
     /// Who decides about what.
     pub rulings: Rulings,
-    metrics: HashMap<u64, Arc<AppMetrics>>,
+    known: HashMap<u64, Known>,
+}
+
+/// What is kept of an app beside its configuration.
+#[derive(Debug)]
+struct Known {
+    metrics: Arc<AppMetrics>,
+    seen: Seen,
 }
 
 impl Live {
@@ -33,18 +42,39 @@ impl Live {
         previous: &Self,
     ) -> io::Result<Self> {
         let apps = checked.apps.clone();
-        let by_id = apps
-            .iter()
-            .map(|app| (app.sdk_app_id, metrics.app(&app.name)));
+        let known = apps.iter().map(|app| {
+            let metrics = metrics.app(&app.name);
+            let seen = Seen::new(app, previous.app(app.sdk_app_id));
+            (app.sdk_app_id, Known { metrics, seen })
+        });
         Ok(Self {
-            metrics: by_id.collect(),
+            known: known.collect(),
             rulings: Rulings::new(checked, dispatcher, metrics, &previous.rulings)?,
             apps,
         })
     }
 
+    /// Every app with what was seen of it, in no order.
+    pub(crate) fn seen(&self) -> impl Iterator<Item = (&App, &Seen)> {
+        self.apps
+            .iter()
+            .filter_map(|app| Some((app, &self.known.get(&app.sdk_app_id)?.seen)))
+    }
+
     pub(super) fn metrics(&self, sdk_app_id: u64) -> Arc<AppMetrics> {
-        let known = self.metrics.get(&sdk_app_id);
-        Arc::clone(known.expect("every app has counters from the start"))
+        Arc::clone(&self.known(sdk_app_id).metrics)
+    }
+
+    pub(super) fn note(&self, sdk_app_id: u64, token: Option<usize>, now_ms: u64) {
+        self.known(sdk_app_id).seen.note(token, now_ms);
+    }
+
+    fn app(&self, sdk_app_id: u64) -> Option<(&App, &Seen)> {
+        self.seen().find(|(app, _)| app.sdk_app_id == sdk_app_id)
+    }
+
+    fn known(&self, sdk_app_id: u64) -> &Known {
+        let known = self.known.get(&sdk_app_id);
+        known.expect("every app is known from the start")
     }
 }
