@@ -25,4 +25,5 @@ mod privacy;
 mod repeats;
 mod shutdown;
 mod store;
+mod story;
 mod sums;

@@ -39,7 +39,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::{blocking::Blocking, finder::Finder, front::Front, held::Places, page::PageApi};
-use crate::{ingest::Ingest, metrics::Metrics, openapi, readiness::Readiness};
+use crate::{follower::Recent, ingest::Ingest, metrics::Metrics, openapi, readiness::Readiness};
 
 pub(crate) use self::{
     api::Api,
@@ -72,6 +72,8 @@ pub(crate) struct Parts {
     pub state: StateReader,
     /// The installed plug-ins.
     pub dispatcher: Dispatcher,
+    /// When the latest events were decoded and handled.
+    pub recent: Arc<Recent>,
     /// For `simulate`.
     pub ingest: Arc<Ingest>,
     /// For `/metrics`.
@@ -131,6 +133,7 @@ impl Shared {
             index: Arc::clone(&self.parts.index),
             state: self.parts.state.clone(),
             dispatcher: self.parts.dispatcher.clone(),
+            recent: Arc::clone(&self.parts.recent),
         }
     }
 }

@@ -8,6 +8,7 @@
 mod finished;
 mod indexing;
 mod progress;
+mod recent;
 mod schedule;
 mod stall;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::{
+    clock,
     handlers::Handlers,
     metrics::{Metrics, signed},
     throttle::Throttle,
@@ -39,6 +41,7 @@ use crate::{
 use finished::Finished;
 use indexing::FoundBy;
 use progress::Progress;
+pub(crate) use recent::{Recent, Times};
 use stall::Stall;
 
 /// What the follower works on.
@@ -56,6 +59,8 @@ pub(crate) struct Parts {
     pub handlers: Arc<Handlers>,
     /// Where everything is counted.
     pub metrics: Arc<Metrics>,
+    /// Told when events were decoded and handled.
+    pub recent: Arc<Recent>,
 }
 
 /// The running follower.
@@ -275,6 +280,7 @@ impl Follower {
         };
         let is_index_attached = self.parts.index.cursor() == self.position;
         let mut found_by = Vec::new();
+        let now_ms = clock::now_ms();
         for row in rows {
             let event = match row {
                 Row::Event(event) => event,
@@ -287,6 +293,7 @@ impl Follower {
                 found_by.extend(FoundBy::of(&event, Subjects::default()));
                 continue;
             };
+            self.parts.recent.decoded(event.sequence, now_ms);
             if !prepared.drift.is_empty() {
                 self.parts.metrics.handler(index).drift.inc();
                 // Roughly right after a crash: what was read since the last save, about a second's worth, is counted
@@ -341,6 +348,9 @@ impl Follower {
     /// Takes back what handlers have finished.
     fn collect(&mut self) {
         for done in self.finished.take() {
+            if done.ran.is_ok() {
+                self.parts.recent.handled(done.sequence, done.ended_ms);
+            }
             if let Some(progress) = self.command_at(done.index) {
                 progress.finished(done);
             }

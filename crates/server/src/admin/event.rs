@@ -4,6 +4,7 @@
 
 mod body;
 mod detail;
+mod story;
 
 use std::net::IpAddr;
 
@@ -20,7 +21,12 @@ use uuid::Uuid;
 use self::body::embeddable;
 use crate::time;
 
-pub(crate) use self::detail::{EventDetail, EventDrift, EventItem, EventOutcome, OutcomeStatus};
+#[cfg(test)]
+pub(crate) use self::detail::OutcomeStatus;
+pub(crate) use self::{
+    detail::{EventDetail, EventDrift, EventItem, EventOutcome, Standing},
+    story::Told,
+};
 
 /// One callback in the journal.
 #[derive(Debug, Clone, Serialize, Object)]
@@ -261,7 +267,7 @@ mod tests {
     use poem_openapi::types::ToJSON;
 
     use super::{body::BODY_DEPTH_MAX, *};
-    use crate::callbacks::installed;
+    use crate::{callbacks::installed, follower::Times};
 
     fn stored(body: &'static [u8]) -> StoredEvent {
         StoredEvent {
@@ -330,12 +336,20 @@ mod tests {
         let event = event(br#"{"PairList":[]}"#);
         let sent = serde_json::to_value(&event).unwrap();
         assert_eq!(event.to_json(), Some(sent.clone()));
+        let (stored, standing) = (stored(b"{}"), Standing::Done);
+        let told = Told {
+            stored: &stored,
+            drift: Some(0),
+            standing: &standing,
+            times: Times::default(),
+        };
         let detail = EventDetail {
             event,
+            story: told.steps(),
             decoded: None,
             items: Some(vec![EventItem::from(Item::default())]),
             drift: Vec::new(),
-            outcome: EventOutcome::only(OutcomeStatus::Done),
+            outcome: EventOutcome::from(&Standing::Done),
         };
         assert_eq!(detail.to_json(), serde_json::to_value(&detail).ok());
     }

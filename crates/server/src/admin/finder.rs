@@ -12,9 +12,10 @@ use gateway_journal::{
 };
 
 use super::{
-    event::{Event, EventDetail, EventDrift, EventItem, EventOutcome, OutcomeStatus, prepare},
+    event::{Event, EventDetail, EventDrift, EventItem, EventOutcome, Standing, Told, prepare},
     selection::Selection,
 };
+use crate::follower::Recent;
 
 /// Bytes of bodies and acks in one page.
 const PAGE_BYTES_MAX: usize = 4 << 20;
@@ -41,6 +42,7 @@ pub(crate) struct Finder {
     pub(crate) index: Arc<Index>,
     pub(crate) state: StateReader,
     pub(crate) dispatcher: Dispatcher,
+    pub(crate) recent: Arc<Recent>,
 }
 
 /// One page of a list.
@@ -284,7 +286,18 @@ impl Finder {
         let drift = std::mem::take(&mut prepared.drift);
         let items = prepared.work.as_ref().map(Work::items).unwrap_or_default();
         let items: Vec<EventItem> = items.into_iter().map(EventItem::from).collect();
+        let standing = self.standing(&stored)?;
+        let told = Told {
+            drift: self
+                .dispatcher
+                .get(&stored.envelope.command)
+                .map(|_| drift.len()),
+            standing: &standing,
+            times: self.recent.of(stored.sequence),
+            stored: &stored,
+        };
         let detail = EventDetail {
+            story: told.steps(),
             event: Event::new(head.log_id, &stored, &prepared),
             decoded: prepared.work.and_then(|work| work.to_json()),
             items: (!items.is_empty()).then_some(items),
@@ -296,31 +309,30 @@ impl Finder {
                     found: drift.found,
                 })
                 .collect(),
-            outcome: self.outcome(&stored)?,
+            outcome: EventOutcome::from(&standing),
         };
         Ok(Lookup::Event(Box::new(detail)))
     }
 
-    fn outcome(&self, stored: &StoredEvent) -> Result<EventOutcome, FindError> {
+    fn standing(&self, stored: &StoredEvent) -> Result<Standing, FindError> {
         let command = stored.envelope.command.as_str();
         let has_handler = self
             .dispatcher
             .get(command)
             .is_some_and(|installed| installed.descriptor().phase == Phase::After);
         if !has_handler {
-            return Ok(EventOutcome::only(OutcomeStatus::None));
+            return Ok(Standing::None);
         }
         // The cursor is read first: an event that fails meanwhile is then found as a row, never taken for done.
         let cursor = self.state.cursor(command)?.unwrap_or_default();
         if let Some(outcome) = self.state.outcome(stored.sequence)? {
-            return Ok(outcome.into());
+            return Ok(Standing::Failed(outcome));
         }
-        let is_done = stored.sequence <= cursor;
-        Ok(EventOutcome::only(if is_done {
-            OutcomeStatus::Done
+        Ok(if stored.sequence <= cursor {
+            Standing::Done
         } else {
-            OutcomeStatus::Pending
-        }))
+            Standing::Pending
+        })
     }
 }
 

@@ -53,6 +53,7 @@ impl Log {
             index: Arc::new(Index::open(&config.path, log_id, "test").unwrap()),
             state: state.reader(),
             dispatcher: Dispatcher::new(installed()).unwrap(),
+            recent: Arc::default(),
         };
         let (appender, completions) = journal.appender();
         tokio::spawn(completions.run());

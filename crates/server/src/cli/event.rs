@@ -18,21 +18,19 @@ pub(super) struct Event {
     pub(super) app: String,
     pub(super) sdk_app_id: Value,
     pub(super) command: String,
-    pub(super) received_at: Value,
     pub(super) journaled_at: Value,
     #[serde(rename = "event_time")]
     pub(super) happened_at: Option<Value>,
     pub(super) client_ip: Option<String>,
     pub(super) platform: Option<String>,
     pub(super) request_id: Option<String>,
-    pub(super) peer: Option<String>,
-    pub(super) proof: String,
     pub(super) simulated: bool,
     pub(super) subjects: Subjects,
     pub(super) verdict: Option<Value>,
     pub(super) body: Option<Box<RawValue>>,
     pub(super) body_base64: Option<String>,
     // Only where one event is asked for.
+    pub(super) story: Vec<Step>,
     pub(super) decoded: Option<Value>,
     pub(super) items: Vec<Item>,
     pub(super) drift: Vec<Drift>,
@@ -45,6 +43,17 @@ pub(super) struct Event {
 pub(super) struct Subjects {
     pub(super) accounts: Vec<String>,
     pub(super) groups: Vec<String>,
+}
+
+/// Something that happened to it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Step {
+    #[serde(rename = "step")]
+    pub(super) name: String,
+    pub(super) at: Option<Value>,
+    pub(super) after_ms: Option<u64>,
+    pub(super) detail: String,
 }
 
 /// One of the things that a batch tells of.
@@ -134,6 +143,19 @@ impl Event {
     }
 }
 
+// === impl Step ===
+
+impl Step {
+    /// One line: how long after the first byte, at what time, what, and how. Not yet escaped.
+    pub(super) fn line(&self) -> String {
+        let after = self.after_ms.map(|ms| format!("{ms} ms"));
+        let at = self.at.as_ref().map(moment::show);
+        let (after, at) = (after.unwrap_or_default(), at.unwrap_or_default());
+        let line = format!("{after:>9}  {at:24}  {} {}", self.name, self.detail);
+        line.trim_end().to_owned()
+    }
+}
+
 // === impl Item ===
 
 impl Item {
@@ -179,6 +201,13 @@ pub(super) mod tests {
             "simulated": true,
             "subjects": { "accounts": ["alice", "b\u{1b}[2Job"], "groups": ["lobby"] },
             "body": "BODY",
+            "story": [
+                { "step": "accepted", "at": "2026-01-31T12:00:00.123Z", "after_ms": 0, "detail": "from 198.51.100.2" },
+                { "step": "authenticated", "detail": "by sign+mtls" },
+                { "step": "journaled", "at": "2026-01-31T12:00:00.125Z", "after_ms": 2 },
+                { "step": "decoded", "detail": "with 1 kind of drift" },
+                { "step": "parked", "at": "2026-01-31T12:00:01.625Z", "after_ms": 1502, "detail": "after 2 attempts: error" },
+            ],
             "decoded": { "PairList": [] },
             "items": [
                 { "accounts": ["alice"], "groups": ["lobby"], "event_time": "2026-01-31T11:59:59Z" },

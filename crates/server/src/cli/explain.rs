@@ -6,7 +6,7 @@ use serde_json::{Value, value::RawValue};
 use super::{
     client::Client,
     escape::escape,
-    event::{Event, Item, Outcome},
+    event::{Event, Item, Outcome, Step},
     failure::{Ending, Failure},
     moment,
     output::Output,
@@ -37,6 +37,10 @@ fn text(event: &Event) -> String {
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("{name:<11} {}", escape(&value)))
         .collect();
+    let story: Vec<String> = event.story.iter().map(Step::line).collect();
+    if !story.is_empty() {
+        section(&mut lines, "story", story.iter().map(String::as_str));
+    }
     let items: Vec<String> = event.items.iter().map(Item::line).collect();
     if !items.is_empty() {
         section(&mut lines, "items", items.iter().map(String::as_str));
@@ -65,28 +69,21 @@ fn text(event: &Event) -> String {
 
 fn facts(event: &Event) -> Vec<(&'static str, String)> {
     let optional = |value: &Option<String>| value.clone().unwrap_or_default();
-    let time = |value: &Value| {
-        if value.is_null() {
-            String::new()
-        } else {
-            moment::show(value)
-        }
-    };
     vec![
         ("event", event.id.clone()),
         ("app", format!("{} ({})", event.app, event.sdk_app_id)),
         ("command", event.command.clone()),
         (
             "happened",
-            event.happened_at.as_ref().map(time).unwrap_or_default(),
+            event
+                .happened_at
+                .as_ref()
+                .map(moment::show)
+                .unwrap_or_default(),
         ),
-        ("received", time(&event.received_at)),
-        ("journaled", time(&event.journaled_at)),
         ("client", optional(&event.client_ip)),
         ("platform", optional(&event.platform)),
         ("request id", optional(&event.request_id)),
-        ("peer", optional(&event.peer)),
-        ("proof", event.proof.clone()),
         (
             "simulated",
             if event.simulated {

@@ -18,6 +18,8 @@ pub(super) struct Done {
     pub(super) sequence: Sequence,
     /// How it ended.
     pub(super) ran: Ran,
+    /// When, in milliseconds since the Unix epoch.
+    pub(super) ended_ms: u64,
 }
 
 /// Gathers ends until the follower takes them. Bounded by what the commands may have in flight.

@@ -15,6 +15,7 @@ use super::{
     stall::Stall,
 };
 use crate::{
+    clock,
     handlers::{Handlers, Job, Reply},
     metrics::{Metrics, ProgressMetrics},
 };
@@ -343,6 +344,7 @@ impl Progress {
                         generation,
                         sequence,
                         ran,
+                        ended_ms: clock::now_ms(),
                     });
                 })),
             }

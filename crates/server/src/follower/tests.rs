@@ -63,6 +63,7 @@ impl Fixture {
             dispatcher,
             handlers: Arc::new(handlers),
             metrics,
+            recent: Arc::default(),
         };
         Self {
             follower: Follower::new(parts).unwrap(),

@@ -15,7 +15,7 @@ use super::{Durability, Listeners, port::Port, reload::Reloadable};
 use crate::{
     admin,
     config::{Checked, Config, Problems, ShutdownConfig},
-    follower::{self, Follower},
+    follower::{self, Follower, Recent},
     handlers::Handlers,
     ingest::{self, Ingest},
     listener::Options,
@@ -93,12 +93,14 @@ impl Service {
         ));
         let admin_port = Port::new();
         let (appender, completions) = journal.appender();
+        let recent = Arc::new(Recent::default());
         let parts = admin::Parts {
             reader: journal.reader(),
             head: journal.head(),
             index: Arc::clone(&index),
             state: state.reader(),
             dispatcher: dispatcher.clone(),
+            recent: Arc::clone(&recent),
             ingest: Arc::new(Ingest::new(Arc::clone(&shared), appender)),
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
@@ -113,6 +115,7 @@ impl Service {
             dispatcher,
             handlers: Arc::clone(&handlers),
             metrics: Arc::clone(&metrics),
+            recent,
         })?;
         let mut service = Self {
             journal,

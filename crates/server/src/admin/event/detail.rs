@@ -6,7 +6,7 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Event, format};
+use super::{Event, format, story::EventStep};
 use crate::time;
 
 /// One callback in the journal, with what our types made of it and what became of it.
@@ -17,6 +17,8 @@ pub(crate) struct EventDetail {
     #[serde(flatten)]
     #[oai(flatten)]
     pub event: Event,
+    /// What happened to it, in order.
+    pub story: Vec<EventStep>,
     /// The request in the vendor's words, as our types understood it; absent when they did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decoded: Option<Value>,
@@ -90,6 +92,19 @@ pub(crate) enum OutcomeStatus {
     None,
 }
 
+/// Where an event stands, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// No handler runs for it.
+    None,
+    /// Not yet attempted, or being handled.
+    Pending,
+    /// Handled.
+    Done,
+    /// Parked or dead.
+    Failed(Outcome),
+}
+
 // === impl EventItem ===
 
 impl From<Item> for EventItem {
@@ -105,14 +120,24 @@ impl From<Item> for EventItem {
 // === impl EventOutcome ===
 
 impl EventOutcome {
-    /// An outcome of which only the status is known.
-    pub(crate) fn only(status: OutcomeStatus) -> Self {
+    fn only(status: OutcomeStatus) -> Self {
         Self {
             status,
             attempts: None,
             reason: None,
             error: None,
             next_attempt_at: None,
+        }
+    }
+}
+
+impl From<&Standing> for EventOutcome {
+    fn from(standing: &Standing) -> Self {
+        match standing {
+            Standing::None => Self::only(OutcomeStatus::None),
+            Standing::Pending => Self::only(OutcomeStatus::Pending),
+            Standing::Done => Self::only(OutcomeStatus::Done),
+            Standing::Failed(outcome) => outcome.clone().into(),
         }
     }
 }

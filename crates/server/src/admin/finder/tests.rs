@@ -4,7 +4,10 @@ use gateway_journal::{Outcome, Reason, Status};
 use uuid::Uuid;
 
 use super::*;
-use crate::admin::testing::{COMMAND, Log};
+use crate::admin::{
+    event::OutcomeStatus,
+    testing::{COMMAND, Log},
+};
 
 /// Every page's events, oldest page last; checks that no page is over its limit.
 fn walk(log: &Log, selection: &Selection, limit: usize) -> Vec<Sequence> {
@@ -275,4 +278,60 @@ async fn an_outcome_follows_its_handler() {
         )
         .unwrap();
     assert_eq!(detail(&log, id).outcome.status, OutcomeStatus::Done);
+}
+
+/// The steps' names, times after the first byte, and details, as far as they are known.
+fn story(log: &Log, id: EventId) -> Vec<String> {
+    let steps = detail(log, id).story.into_iter().map(|step| {
+        let name = serde_json::to_value(step.step).unwrap();
+        let after = step.after_ms.map(|_| " at a time").unwrap_or_default();
+        let detail = step.detail.map(|detail| format!(" {detail}"));
+        let name = name.as_str().unwrap().to_owned();
+        format!("{name}{after}{}", detail.unwrap_or_default())
+    });
+    steps.collect()
+}
+
+#[tokio::test]
+async fn an_event_has_a_story() {
+    let mut log = Log::new();
+    let body = r#"{"PairList":[],"Gift":1}"#;
+    let id = log.append_raw("shop", COMMAND, body).await;
+    let begin = [
+        "accepted at a time simulated",
+        "authenticated by none",
+        "journaled at a time",
+    ];
+    let told = |end: &[&'static str]| [&begin[..], end].concat();
+    assert_eq!(
+        story(&log, id),
+        told(&["decoded with 1 kind of drift"]),
+        "an event that waits"
+    );
+    let outcome = Outcome {
+        sequence: id.sequence(),
+        command: COMMAND.to_owned(),
+        status: Status::Parked,
+        attempts: 2,
+        due_ms: 9,
+        reason: Reason::Timeout,
+        error: None,
+        since_ms: 1_769_846_400_500,
+    };
+    log.state.save(&[], &[outcome], &[]).unwrap();
+    let last = detail(&log, id).story.pop().unwrap();
+    assert_eq!(last.after_ms, Some(500));
+    assert_eq!(
+        story(&log, id).last().unwrap(),
+        "parked at a time after 2 attempts: timeout"
+    );
+    let cursor = (COMMAND, id.sequence());
+    let done = (id.sequence(), COMMAND);
+    log.state.save(&[cursor], &[], &[done]).unwrap();
+    assert_eq!(
+        story(&log, id),
+        told(&["decoded with 1 kind of drift", "handled"])
+    );
+    let unknown = log.append_raw("shop", "No.Such", "{}").await;
+    assert_eq!(story(&log, unknown), begin, "no plug-in decodes it");
 }

@@ -1,0 +1,135 @@
+//! One event's story: what happened to it, in order, and when, as far as that is known.
+//!
+//! The log keeps when an event came and when it was journaled; when it was decoded and handled is known of the latest
+//! ones since the start only.
+
+use gateway_core::DecidedBy;
+use gateway_journal::{Status, StoredEvent};
+use poem_openapi::{Enum, Object};
+use serde::Serialize;
+
+use super::detail::{EventOutcome, Standing};
+use crate::{follower::Times, time};
+
+/// Something that happened to an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct EventStep {
+    /// What happened.
+    pub step: StepName,
+    /// When (RFC 3339, UTC); absent where it is not known, or no longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// The same in milliseconds after the request's first byte.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_ms: Option<u64>,
+    /// By what, from where or with what result, in a few words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What can happen to an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Enum)]
+#[serde(rename_all = "lowercase")]
+#[oai(rename_all = "lowercase")]
+pub(crate) enum StepName {
+    /// The request's first byte came.
+    Accepted,
+    /// It was found to be genuine.
+    Authenticated,
+    /// A before-callback was answered.
+    Answered,
+    /// It was written to the journal.
+    Journaled,
+    /// Its body was read by its command's types.
+    Decoded,
+    /// Its handler succeeded.
+    Handled,
+    /// Its handler failed, and will try again.
+    Parked,
+    /// It was given up.
+    Dead,
+}
+
+/// What the steps are told from.
+pub(crate) struct Told<'a> {
+    pub(crate) stored: &'a StoredEvent,
+    /// How many kinds of drift its body has; `None` without a plug-in.
+    pub(crate) drift: Option<usize>,
+    pub(crate) standing: &'a Standing,
+    pub(crate) times: Times,
+}
+
+impl Told<'_> {
+    /// The story.
+    pub(crate) fn steps(&self) -> Vec<EventStep> {
+        let envelope = &self.stored.envelope;
+        let origin = match envelope.peer {
+            Some(peer) => format!("from {peer}"),
+            None => "simulated".to_owned(),
+        };
+        let mut steps = vec![
+            self.step(StepName::Accepted, Some(envelope.received_ms), origin),
+            self.step(
+                StepName::Authenticated,
+                None,
+                format!("by {}", envelope.proof),
+            ),
+        ];
+        if let Some(verdict) = &envelope.verdict {
+            let at = envelope.received_ms + verdict.elapsed_us / 1000;
+            let by = match verdict.by {
+                DecidedBy::PlugIn => "by the plug-in",
+                DecidedBy::Decider => "by the decider",
+                DecidedBy::Policy => "by the policy",
+            };
+            steps.push(self.step(StepName::Answered, Some(at), by.to_owned()));
+        }
+        let journaled_ms = Some(self.stored.journaled_ms);
+        steps.push(self.step(StepName::Journaled, journaled_ms, String::new()));
+        if let Some(kinds) = self.drift {
+            let found = match kinds {
+                0 => "without drift".to_owned(),
+                1 => "with 1 kind of drift".to_owned(),
+                kinds => format!("with {kinds} kinds of drift"),
+            };
+            steps.push(self.step(StepName::Decoded, self.times.decoded_ms, found));
+        }
+        steps.extend(self.end());
+        steps
+    }
+
+    /// What its handler made of it; nothing as long as it runs.
+    fn end(&self) -> Option<EventStep> {
+        let outcome = match self.standing {
+            Standing::None | Standing::Pending => return None,
+            Standing::Done => {
+                let at = self.times.handled_ms;
+                return Some(self.step(StepName::Handled, at, String::new()));
+            }
+            Standing::Failed(outcome) => outcome,
+        };
+        let name = match outcome.status {
+            Status::Parked => StepName::Parked,
+            Status::Dead => StepName::Dead,
+        };
+        let reason = EventOutcome::from(outcome.clone()).reason;
+        let reason = reason.unwrap_or_default();
+        let detail = match outcome.attempts {
+            0 => format!("as {reason}"),
+            1 => format!("after 1 attempt: {reason}"),
+            attempts => format!("after {attempts} attempts: {reason}"),
+        };
+        Some(self.step(name, Some(outcome.since_ms), detail))
+    }
+
+    fn step(&self, step: StepName, at_ms: Option<u64>, detail: String) -> EventStep {
+        let received_ms = self.stored.envelope.received_ms;
+        EventStep {
+            step,
+            at: at_ms.and_then(time::format),
+            after_ms: at_ms.map(|at_ms| at_ms.saturating_sub(received_ms)),
+            detail: Some(detail).filter(|detail| !detail.is_empty()),
+        }
+    }
+}
