@@ -13,6 +13,7 @@ mod catalogue;
 mod commands;
 mod config;
 mod deciders;
+mod doctor;
 mod drift;
 mod faults;
 mod guard;

@@ -36,7 +36,7 @@ use crate::{Config, Reader, Sequence, sqlite::ReadPool};
 pub use self::{
     appender::{Append, Appender, Completions},
     error::JournalError,
-    maintenance::{CheckReport, backup, check},
+    maintenance::{CheckReport, backup, check, check_newest},
 };
 
 /// The log and its writer thread.

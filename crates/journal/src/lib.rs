@@ -18,7 +18,7 @@ pub use event::{Row, StoredEvent};
 pub use index::{Found, Index, IndexError, IndexQuery, Key};
 pub use journal::{
     Append, AppendError, Appender, CheckReport, Completions, Head, Health, Journal, JournalError,
-    Observer, Usage, backup, check,
+    Observer, Usage, backup, check, check_newest,
 };
 pub use reader::{Filter, Page, ReadError, ReadLimit, Reader};
 pub use state::{DriftKind, Outcome, Reason, State, StateError, StateReader, Status};

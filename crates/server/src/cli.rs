@@ -13,11 +13,13 @@ mod body;
 mod catalogue;
 mod client;
 mod configuration;
+mod doctor;
 mod drift;
 mod escape;
 mod event;
 mod events;
 mod explain;
+mod exposition;
 mod failure;
 mod fields;
 mod healthcheck;
@@ -142,6 +144,9 @@ fn run<L: List>(
             refusals::run(&client, &options, output)?
         }
         Command::Metrics(options) => metrics::run(&options, &dispatcher(callbacks)?, output)?,
+        Command::Doctor(options) => {
+            doctor::run(&options, &callbacks.descriptors(), &loader, output)?
+        }
         Command::Sign(options) => sign::run(&options, output, &mut io::stderr())?,
         Command::Openapi => {
             let path = loader.load()?.callbacks.path;

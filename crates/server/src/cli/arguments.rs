@@ -58,6 +58,11 @@ pub(super) enum Command {
     Drift(DriftOptions),
     /// List the last refused requests: when, why, from where, and how far the clocks are apart
     Refusals(RefusalsOptions),
+    /// Say what is wrong with a configuration, its files, its journal and the gateway that runs with it
+    ///
+    /// Each finding says what is so, how that is known, and what to do. Run it where the gateway runs, with the same
+    /// configuration. Exit codes: 0 nothing worse than a note; 1 a warning; 2 a problem.
+    Doctor(DoctorOptions),
     /// List every metric: name, kind, labels and meaning
     Metrics(MetricsOptions),
     /// Print a signature as query parameters, for a request made by hand
@@ -201,6 +206,15 @@ pub(super) struct RefusalsOptions {
     /// Only this reason, e.g. stale
     #[arg(long, value_name = "REASON")]
     pub(super) reason: Option<String>,
+    #[command(flatten)]
+    pub(super) admin: AdminOptions,
+}
+
+#[derive(Debug, Default, Args)]
+pub(super) struct DoctorOptions {
+    /// Look at the configuration and its files only; no gateway is asked
+    #[arg(long)]
+    pub(super) offline: bool,
     #[command(flatten)]
     pub(super) admin: AdminOptions,
 }

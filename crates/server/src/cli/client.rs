@@ -76,12 +76,34 @@ impl Client {
         let response = self.authorized(request).query_pairs(query.to_vec()).call();
         let mut response = self.checked(action, response)?;
         let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
-        body.read_json().map_err(|error| {
-            Failure::Failed(format!(
-                "failed to {action}: {} did not answer as a gateway does: {error}",
-                self.base
-            ))
-        })
+        body.read_json()
+            .map_err(|error| self.strange(action, &error))
+    }
+
+    /// The same, whatever the status says: for what is told by it, too.
+    pub(super) fn get_any<T: DeserializeOwned>(
+        &self,
+        action: &str,
+        path: &str,
+    ) -> Result<T, Failure> {
+        let request = self.calls.get(format!("{}{path}", self.base));
+        let response = self.authorized(request).call();
+        let mut response = response.map_err(|error| self.unreachable(action, &error))?;
+        if is_problem(&response) {
+            return Err(refused(action, response));
+        }
+        response
+            .body_mut()
+            .read_json()
+            .map_err(|error| self.strange(action, &error))
+    }
+
+    /// Gets text.
+    pub(super) fn text(&self, action: &str, path: &str) -> Result<String, Failure> {
+        let request = self.calls.get(format!("{}{path}", self.base));
+        let mut response = self.checked(action, self.authorized(request).call())?;
+        let text = response.body_mut().read_to_string();
+        text.map_err(|error| self.strange(action, &error))
     }
 
     /// Posts JSON; the answer is returned whatever its status, unless it is a problem of the API's own.
@@ -141,6 +163,13 @@ impl Client {
         } else {
             Err(refused(action, response))
         }
+    }
+
+    fn strange(&self, action: &str, error: &ureq::Error) -> Failure {
+        Failure::Failed(format!(
+            "failed to {action}: {} did not answer as a gateway does: {error}",
+            self.base
+        ))
     }
 
     fn unreachable(&self, action: &str, error: &ureq::Error) -> Failure {

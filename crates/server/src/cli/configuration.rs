@@ -34,7 +34,8 @@ impl Loader {
         (self.file, self.environment)
     }
 
-    fn merged(&self) -> Result<Config, Problems> {
+    /// The merged layers, or every problem of them.
+    pub(super) fn merged(&self) -> Result<Config, Problems> {
         config::load(self.file.as_deref(), self.environment.iter().cloned())
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn run(
 }
 
 /// The URLs of both, as seen from this machine.
-fn listeners(config: &Config) -> Result<[String; 2], Failure> {
+pub(super) fn listeners(config: &Config) -> Result<[String; 2], Failure> {
     if config.callbacks.listen.port() == 0 || config.admin.listen.port() == 0 {
         return Err(Failure::Usage(
             "failed to check the health: a listener's port is 0, so it can't be known here"
@@ -46,7 +46,8 @@ fn listeners(config: &Config) -> Result<[String; 2], Failure> {
     Ok([callbacks.to_owned(), config.admin_url()])
 }
 
-fn check(base: &str, insecure: bool) -> Result<(), Failure> {
+/// Fails when the listener does not answer with 200.
+pub(super) fn check(base: &str, insecure: bool) -> Result<(), Failure> {
     let url = format!("{base}/healthz");
     // On loopback the certificate has another name, and there is nobody in between.
     let trust = if insecure || is_loopback(base) {

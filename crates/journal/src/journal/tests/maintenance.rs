@@ -1,7 +1,7 @@
 //! Checks and backups beside a running journal.
 
 use super::fixture::Fixture;
-use crate::{JournalError, backup, check};
+use crate::{JournalError, backup, check, check_newest};
 
 #[test]
 fn a_whole_log_is_reported_so_while_it_is_written() {
@@ -12,6 +12,16 @@ fn a_whole_log_is_reported_so_while_it_is_written() {
     assert_eq!(report.events, 1000);
     assert_eq!(report.bounds, Some((1, 1000)));
     assert!(report.damaged.is_empty() && report.problems.is_empty());
+}
+
+#[test]
+fn a_quick_look_reads_the_newest_events() {
+    let fixture = Fixture::new();
+    fixture.append(&["a", "b", "c", "d"]);
+    for (events, bounds) in [(0, None), (3, Some((2, 4))), (9, Some((1, 4)))] {
+        let report = check_newest(&fixture.config.path, events).unwrap();
+        assert_eq!(report.bounds, bounds, "{events}");
+    }
 }
 
 #[test]
