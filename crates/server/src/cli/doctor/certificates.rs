@@ -124,7 +124,8 @@ fn dates(key: &str, certificate: &X509Certificate<'_>, now: i64) -> Finding {
     }
     let days = left / DAY_SECONDS;
     if left < WARNING_SECONDS {
-        let what = format!("a certificate expires in {days} days");
+        let plural = if days == 1 { "" } else { "s" };
+        let what = format!("a certificate expires in {days} day{plural}");
         return Finding::new(Level::Warning, CHECK, what, evidence, RENEW);
     }
     Finding::ok(
