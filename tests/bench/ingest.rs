@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --profile dist --bench ingest` prints CPU time, throughput, latencies and memory, side by side;
 //! `… -- stored` asks what grows with the journal, `… -- dispatch` what with the plug-ins, `… -- deciding` what a decider
-//! costs and what one that never answers does, `… -- lanes` what a crowd of others does to before-callbacks;
+//! costs and what one that never answers does, `… -- lanes` what a crowd of others does to before-callbacks, `… -- scraping` what a scrape of the metrics costs;
 //! `… -- load --url … --token-file … --sdk-app-id …` puts the same load on any running gateway; `… -- machine` prints
 //! what the figures depend on. Nothing is asserted. Start at [`rounds::run`]; the method is in `docs/performance.md`.
 
@@ -25,6 +25,7 @@ mod process;
 mod report;
 mod rounds;
 mod running;
+mod scraping;
 mod stored;
 
 use std::{
@@ -99,6 +100,8 @@ enum Command {
     Deciding(deciding::DecidingArguments),
     /// Before-callbacks beside a crowd of others.
     Lanes(lanes::LanesArguments),
+    /// What a scrape of the metrics costs.
+    Scraping(scraping::ScrapingArguments),
     /// Print what the figures depend on.
     Machine,
     /// What the child processes of the bench do.
@@ -145,6 +148,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Some(Command::Dispatch(dispatch)) => dispatch::run(dispatch).await,
             Some(Command::Deciding(deciding)) => deciding::run(deciding).await,
             Some(Command::Lanes(lanes)) => lanes::run(lanes).await,
+            Some(Command::Scraping(scraping)) => scraping::run(scraping).await,
             _ => compare(arguments).await,
         }
     }))
