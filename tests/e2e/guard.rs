@@ -131,3 +131,26 @@ fn off_loopback_it_wants_a_token_and_tls() {
     let gateway = setup.start();
     assert_eq!(call(&gateway, "GET", "/v1/events", &[]).status, 401);
 }
+
+#[test]
+fn a_misspelt_filter_is_refused_rather_than_ignored() {
+    let setup = Setup::new();
+    let gateway = setup.start();
+    let simulate = format!("/v1/simulate/{FRIEND_DELETE}");
+    let json: &[(&str, &str)] = &[("Content-Type", "application/json")];
+    for (method, target, headers, status) in [
+        ("GET", "/v1/events?account=alice&limit=5", &[][..], 200),
+        ("GET", "/v1/events?acount=alice", &[], 400),
+        ("GET", "/v1/refusals?Reason=stale", &[], 400),
+        ("GET", "/metrics?collect=x", &[], 200),
+        ("GET", "/healthz?time=1", &[], 200),
+        ("POST", &format!("{simulate}?app=shop"), json, 200),
+        ("POST", &format!("{simulate}?apps=shop"), json, 400),
+    ] {
+        let answer = call(&gateway, method, target, headers);
+        assert_eq!(answer.status, status, "{method} {target}");
+    }
+    let answer = call(&gateway, "GET", "/v1/refusals?Reason=stale", &[]);
+    let said = "there is no parameter `Reason` here; known are: reason";
+    assert!(answer.text().contains(said), "{}", answer.text());
+}

@@ -39,7 +39,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::{blocking::Blocking, finder::Finder, front::Front, held::Places, page::PageApi};
-use crate::{follower::Recent, ingest::Ingest, metrics::Metrics, openapi, readiness::Readiness};
+use crate::{
+    follower::Recent,
+    ingest::Ingest,
+    metrics::Metrics,
+    openapi::{self, parameters::Parameters},
+    readiness::Readiness,
+};
 
 pub(crate) use self::{
     api::Api,
@@ -120,6 +126,7 @@ pub(crate) fn endpoint<L: List>(parts: Parts) -> impl Endpoint {
     Front {
         inner: service.into_endpoint(),
         guard,
+        parameters: Parameters::of::<(Api, DecidersApi, openapi::Simulations<L>)>(),
         places: Places::new(),
     }
 }

@@ -4,6 +4,7 @@
 //! into 3.1 (`upgrade.rs`) and completed with what it can't say (`complete.rs`, `wire.rs`). Start at [`document`].
 
 mod complete;
+pub(crate) mod parameters;
 pub(crate) mod payload;
 mod simulations;
 mod upgrade;
@@ -15,7 +16,9 @@ use gateway_core::List;
 use poem_openapi::{LicenseObject, OpenApiService};
 use serde_json::{Map, Value};
 
-use self::simulations::{Described, Simulations};
+pub(crate) use self::simulations::Simulations;
+
+use self::simulations::Described;
 use crate::admin::{Api, DecidersApi, Shared, StatusApi};
 
 /// What the page says first.

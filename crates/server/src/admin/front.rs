@@ -9,6 +9,7 @@ use poem::{
 };
 
 use super::{GuardConfig, guard, held::Places, paths, problem::Problem};
+use crate::openapi::parameters::Parameters;
 
 /// Whatever is no page may load nothing and be framed by nobody.
 const NO_CONTENT: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -32,6 +33,8 @@ pub(crate) struct Front<E> {
     pub(crate) inner: E,
     /// The rules, exchanged on reload.
     pub(crate) guard: Arc<ArcSwap<GuardConfig>>,
+    /// What the operations below `/v1` take; to health checks and metrics monitors add parameters of their own.
+    pub(crate) parameters: Parameters,
     /// Where pages wait until they are taken.
     pub(crate) places: Places,
 }
@@ -42,6 +45,7 @@ impl<E: Endpoint> Endpoint for Front<E> {
     async fn call(&self, request: Request) -> Result<Response> {
         let path = request.uri().path().to_owned();
         let passed = guard::check(&self.guard.load(), &request);
+        let passed = passed.and_then(|()| self.check_parameters(&request));
         let mut response = match passed.and_then(|()| self.places.take(&path)) {
             Ok(place) => {
                 let response = match self.inner.call(request).await {
@@ -67,6 +71,26 @@ impl<E: Endpoint> Endpoint for Front<E> {
                 .or_insert(HeaderValue::from_static(value));
         }
         Ok(response)
+    }
+}
+
+impl<E> Front<E> {
+    /// A parameter that nobody reads would be a filter that does not filter.
+    fn check_parameters(&self, request: &Request) -> Result<(), Problem> {
+        let (method, uri) = (request.method(), request.uri());
+        let query = uri.query().unwrap_or_default();
+        let Some((name, known)) = self.parameters.unknown(method, uri.path(), query) else {
+            return Ok(());
+        };
+        let known = match known {
+            [] => "none".to_owned(),
+            known => known.join(", "),
+        };
+        // What a caller wrote is shown to that caller only, and shortly.
+        let name: String = name.chars().take(40).collect();
+        Err(Problem::bad_request(format!(
+            "there is no parameter `{name}` here; known are: {known}"
+        )))
     }
 }
 
@@ -96,6 +120,7 @@ mod tests {
                 .at("/fine", get(make_sync(|_| "fine")))
                 .at("/fails", get(fails)),
             guard: Arc::new(ArcSwap::from_pointee(guard)),
+            parameters: Parameters::of::<()>(),
             places: Places::new(),
         };
         let request = Request::builder().uri_str(path).header("host", host);
