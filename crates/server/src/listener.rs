@@ -26,7 +26,7 @@ use futures_util::FutureExt;
 use gateway_core::Peer;
 use ipnet::IpNet;
 use poem::Endpoint;
-use prometheus::IntGauge;
+use prometheus::{IntCounter, IntGauge};
 use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -52,6 +52,8 @@ pub struct Options {
     pub connections: Arc<Semaphore>,
     /// Counts them.
     pub open_connections: IntGauge,
+    /// Counts those that came to nothing.
+    pub failures: ConnectionFailures,
     /// TLS, exchanged on reload; plain without it.
     pub tls: Option<Arc<ArcSwap<Tls>>>,
     /// Reverse proxies whose last `X-Forwarded-For` hop is the peer; exchanged on reload.
@@ -65,6 +67,15 @@ pub struct Options {
     /// From the first byte of a request to the end of its answer, after which the connection is closed without one.
     /// `None` for endless answers; a request's body then gets six times `header_deadline`, from the end of its head.
     pub request_deadline: Option<Duration>,
+}
+
+/// Connections that failed before there was a request that an endpoint could be asked about.
+#[derive(Debug, Clone)]
+pub struct ConnectionFailures {
+    /// The TLS handshake failed, or took too long.
+    pub tls: IntCounter,
+    /// What came is no HTTP/1.1, or a head that is too long.
+    pub http: IntCounter,
 }
 
 /// What the listener knows of a request; in the extensions of each.

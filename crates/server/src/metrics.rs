@@ -17,6 +17,8 @@ use prometheus::{
     Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
+use crate::listener::ConnectionFailures;
+
 use callbacks::CallbackMetrics;
 pub(crate) use callbacks::{AppMetrics, Outcome};
 pub(crate) use deciders::DeciderMetrics;
@@ -38,6 +40,7 @@ pub(crate) struct Metrics {
     progress: Vec<Option<ProgressMetrics>>,
     reloads: IntCounterVec,
     open_connections: IntGaugeVec,
+    connection_failures: IntCounterVec,
     journal: Arc<JournalMetrics>,
     /// Requests on the callback port, but for checks of the process.
     pub requests: IntCounter,
@@ -113,8 +116,14 @@ impl Metrics {
             "Connections open now, by listener.",
             &["listener"],
         );
+        let connection_failures = registration.counters(
+            "gateway_connection_failures_total",
+            "Connections that failed before there was a request: in the TLS handshake, or since what came is no HTTP/1.1 or has too long a head.",
+            &["listener", "reason"],
+        );
         for listener in LISTENERS {
             open_connections.with_label_values(&[listener]);
+            failures(&connection_failures, listener);
         }
         Self {
             callbacks: CallbackMetrics::new(&registration, dispatcher),
@@ -128,6 +137,7 @@ impl Metrics {
             progress: handlers::for_after_commands(&registration, dispatcher),
             reloads,
             open_connections,
+            connection_failures,
             journal: Arc::new(JournalMetrics::new(&registration)),
             requests: registration.counter(
                 "gateway_requests_total",
@@ -217,6 +227,11 @@ impl Metrics {
     /// The gauge of one listener: `callbacks` or `admin`.
     pub(crate) fn open_connections(&self, listener: &str) -> IntGauge {
         self.open_connections.with_label_values(&[listener])
+    }
+
+    /// The counters of one listener's connections that came to nothing.
+    pub(crate) fn connection_failures(&self, listener: &str) -> ConnectionFailures {
+        failures(&self.connection_failures, listener)
     }
 
     /// Sets when a listener's certificate expires, in seconds since the Unix epoch.
@@ -337,6 +352,13 @@ impl Observer for JournalMetrics {
 
     fn trimmed(&self, events: u64) {
         self.trimmed.inc_by(events);
+    }
+}
+
+fn failures(counters: &IntCounterVec, listener: &str) -> ConnectionFailures {
+    ConnectionFailures {
+        tls: counters.with_label_values(&[listener, "tls"]),
+        http: counters.with_label_values(&[listener, "http"]),
     }
 }
 

@@ -100,8 +100,17 @@ where
             let certified = is_certified(&stream);
             speak_http(shared, stream, remote, Scheme::HTTPS, certified).await;
         }
-        Ok(Err(error)) => debug!(%error, "TLS handshake failed"),
-        Err(_) => debug!("TLS handshake took too long"),
+        Ok(Err(error)) => {
+            // Whoever looks whether the port is open goes without a word.
+            if error.kind() != io::ErrorKind::UnexpectedEof {
+                shared.options.failures.tls.inc();
+            }
+            debug!(%error, "TLS handshake failed");
+        }
+        Err(_) => {
+            shared.options.failures.tls.inc();
+            debug!("TLS handshake took too long");
+        }
     }
 }
 
@@ -122,6 +131,7 @@ async fn speak_http<E, S>(
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let now = Instant::now();
+    let failures = shared.options.failures.clone();
     let clock = Arc::new(Clock::new(Limits::from(&shared.options), now));
     let caller = Arc::new(Caller {
         shared: shared.clone(),
@@ -156,6 +166,9 @@ async fn speak_http<E, S>(
         Ending::Deadline => debug!("a deadline closed a connection"),
         Ending::Http(result) => {
             if let Err(error) = &result {
+                if error.is_parse() {
+                    failures.http.inc();
+                }
                 debug!(%error, "connection failed");
             }
             if result.is_err() || clock.body_unread() {

@@ -141,6 +141,7 @@ impl Service {
         let options = Options {
             connections: Arc::new(Semaphore::new(config.callbacks.connections_max)),
             open_connections: self.metrics.open_connections("callbacks"),
+            failures: self.metrics.connection_failures("callbacks"),
             tls: self.reloadable.callbacks_tls.clone(),
             trusted_proxies: Arc::clone(&self.reloadable.trusted_proxies),
             header_deadline: HEADER_DEADLINE,
@@ -170,6 +171,7 @@ impl Service {
         let options = Options {
             connections: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)),
             open_connections: self.metrics.open_connections("admin"),
+            failures: self.metrics.connection_failures("admin"),
             tls: self.reloadable.admin_tls.clone(),
             trusted_proxies: Arc::default(),
             header_deadline: HEADER_DEADLINE,

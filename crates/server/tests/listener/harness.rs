@@ -15,10 +15,10 @@ use std::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::stream;
-use gateway_server::listener::{Arrival, Options, Stop, Tls, serve};
+use gateway_server::listener::{Arrival, ConnectionFailures, Options, Stop, Tls, serve};
 use ipnet::IpNet;
 use poem::{Body, Endpoint, Request, Response, http::StatusCode};
-use prometheus::IntGauge;
+use prometheus::{IntCounter, IntGauge};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -76,6 +76,10 @@ pub(crate) fn options() -> Options {
     Options {
         connections: Arc::new(Semaphore::new(100)),
         open_connections: IntGauge::new("open", "open connections").unwrap(),
+        failures: ConnectionFailures {
+            tls: IntCounter::new("tls", "failed handshakes").unwrap(),
+            http: IntCounter::new("http", "no HTTP").unwrap(),
+        },
         tls: None,
         trusted_proxies: Arc::default(),
         header_deadline: LONG,

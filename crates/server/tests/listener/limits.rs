@@ -53,6 +53,9 @@ fn a_head_without_end_is_refused() {
         assert!([414, 431].contains(&status), "{status}");
         client.expect_closed();
     }
+    server.stop.gently.cancel();
+    server.join();
+    assert_eq!(server.options.failures.http.get(), 3);
 }
 
 #[test]
@@ -72,6 +75,9 @@ fn what_is_not_http_1_is_refused() {
         assert!(!String::from_utf8_lossy(&answer).contains("200"));
     }
     assert_eq!(server.called(), Vec::<String>::new());
+    server.stop.gently.cancel();
+    server.join();
+    assert_eq!(server.options.failures.http.get(), 3);
 }
 
 #[test]

@@ -199,6 +199,9 @@ fn a_silent_or_halting_handshake_is_closed() {
             .unwrap();
     }
     unused.expect_closed();
+    server.stop.gently.cancel();
+    server.join();
+    assert_eq!(server.options.failures.tls.get(), 2);
 }
 
 #[test]
@@ -221,6 +224,9 @@ fn plain_text_and_garbage_on_a_tls_port_are_closed() {
         assert!(answer.is_empty() || answer[0] == 21, "{answer:?}");
     }
     authority.connect(&server, None, &[]).expect_served();
+    server.stop.gently.cancel();
+    server.join();
+    assert_eq!(server.options.failures.tls.get(), 3);
 }
 
 #[test]

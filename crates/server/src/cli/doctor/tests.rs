@@ -242,6 +242,10 @@ fn what_the_metrics_tell_is_told() {
             "warning deadline: callbacks were not answered in time, or their callers hung up",
         ),
         (
+            "gateway_connection_failures_total{listener=\"callbacks\",reason=\"tls\"} 3",
+            "note listener: TLS handshakes with the callback listener fail",
+        ),
+        (
             "gateway_handler_abandoned_threads{command=\"a\"} 1",
             "problem handler: handlers block their threads",
         ),

@@ -92,6 +92,19 @@ fn counted(running: &Running) -> Vec<Finding> {
             "look at gateway_journal_commit_seconds, and for a proxy in front with a time-out under two seconds",
         ));
     }
+    let handshakes = [("listener", "callbacks"), ("reason", "tls")];
+    let handshakes = running
+        .metrics
+        .sum_where("gateway_connection_failures_total", &handshakes);
+    if let Some(count) = handshakes.filter(|count| *count > 0.0) {
+        findings.push(Finding::new(
+            Level::Note,
+            "listener",
+            "TLS handshakes with the callback listener fail",
+            format!("{count} {}", running.since_start()),
+            "if no callbacks come: Chat may not accept the certificate; else it is somebody who knocks",
+        ));
+    }
     findings
 }
 
