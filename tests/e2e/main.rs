@@ -24,6 +24,7 @@ mod live;
 mod odd_bodies;
 mod privacy;
 mod repeats;
+mod replay;
 mod series;
 mod shutdown;
 mod store;

@@ -19,6 +19,7 @@ mod page;
 pub(crate) mod paths;
 mod problem;
 mod refusals;
+mod replay;
 mod selection;
 mod simulate;
 mod status;
@@ -30,7 +31,7 @@ mod testing;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gateway_core::{Dispatcher, List};
+use gateway_core::{Dispatcher, EventId, List};
 use gateway_journal::{Head, Index, Reader, StateReader};
 use poem::{Endpoint, IntoEndpoint};
 use poem_openapi::OpenApiService;
@@ -38,9 +39,17 @@ use secrecy::SecretString;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use self::{blocking::Blocking, finder::Finder, front::Front, held::Places, page::PageApi};
+use self::{
+    blocking::Blocking,
+    event::EventDetail,
+    finder::{Finder, Lookup},
+    front::Front,
+    held::Places,
+    page::PageApi,
+};
 use crate::{
-    follower::Recent,
+    follower::{Recent, Replays},
+    handlers::Handlers,
     ingest::Ingest,
     metrics::Metrics,
     openapi::{self, parameters::Parameters},
@@ -52,6 +61,7 @@ pub(crate) use self::{
     commands::HonouredAck,
     deciders::DecidersApi,
     problem::{CONTENT_TYPE as PROBLEM_CONTENT_TYPE, Problem, ProblemBody},
+    replay::ReplayApi,
     simulate::Simulate,
     status::StatusApi,
 };
@@ -80,6 +90,10 @@ pub(crate) struct Parts {
     pub dispatcher: Dispatcher,
     /// When the latest events were decoded and handled.
     pub recent: Arc<Recent>,
+    /// Has events handled once more.
+    pub replays: Replays,
+    /// Runs before-commands' plug-ins once more.
+    pub handlers: Arc<Handlers>,
     /// For `simulate`.
     pub ingest: Arc<Ingest>,
     /// For `/metrics`.
@@ -126,7 +140,7 @@ pub(crate) fn endpoint<L: List>(parts: Parts) -> impl Endpoint {
     Front {
         inner: service.into_endpoint(),
         guard,
-        parameters: Parameters::of::<(Api, DecidersApi, openapi::Simulations<L>)>(),
+        parameters: Parameters::of::<(Api, ReplayApi, DecidersApi, openapi::Simulations<L>)>(),
         places: Places::new(),
     }
 }
@@ -134,6 +148,26 @@ pub(crate) fn endpoint<L: List>(parts: Parts) -> impl Endpoint {
 // === impl Shared ===
 
 impl Shared {
+    /// Looks an event up and makes something of it, off the runtime.
+    async fn look_up<T: Send + 'static>(
+        &self,
+        id: EventId,
+        make: impl FnOnce(&EventDetail) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let (finder, head) = (self.finder(), *self.parts.head.borrow());
+        let work = move || match finder.lookup(head, id)? {
+            Lookup::Event(detail) => Ok(make(&detail)),
+            Lookup::Missing => Err(Problem::not_found(
+                "the journal holds no event of this id: it was deleted, or is of another journal",
+            )),
+            Lookup::Damaged => Err(Problem::internal(
+                "read the event: its row in the journal is damaged",
+                &format_args!("event {}", id.sequence()),
+            )),
+        };
+        self.queries.request(work).await?
+    }
+
     fn finder(&self) -> Finder {
         Finder {
             reader: self.parts.reader.clone(),

@@ -31,6 +31,7 @@ mod moment;
 mod network;
 mod output;
 mod refusals;
+mod replay;
 mod rewrite;
 mod sign;
 mod sse;
@@ -134,6 +135,10 @@ fn run<L: List>(
         Command::Explain(options) => {
             let client = Client::new(&options.admin, &loader.load()?)?;
             explain::run(&client, options.id, output)?
+        }
+        Command::Replay(options) => {
+            let client = Client::new(&options.events.admin, &loader.load()?)?;
+            replay::run(&client, &options, output)?
         }
         Command::Drift(options) => {
             let client = Client::new(&options.admin, &loader.load()?)?;

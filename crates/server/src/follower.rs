@@ -9,6 +9,7 @@ mod finished;
 mod indexing;
 mod progress;
 mod recent;
+mod replays;
 mod schedule;
 mod stall;
 #[cfg(test)]
@@ -27,7 +28,7 @@ use gateway_core::{Causes, Dispatcher, EventId, Installed, Phase, Prepared, Subj
 use gateway_journal::{
     Head, Index, Journal, ReadLimit, Reader, Row, Sequence, State, StateError, StoredEvent,
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -42,6 +43,8 @@ use finished::Finished;
 use indexing::FoundBy;
 use progress::Progress;
 pub(crate) use recent::{Recent, Times};
+use replays::Replay;
+pub(crate) use replays::{ReplayError, Replays};
 use stall::Stall;
 
 /// What the follower works on.
@@ -69,6 +72,7 @@ pub(crate) struct Running {
     stop: CancellationToken,
     deadline: Arc<OnceLock<Instant>>,
     thread: JoinHandle<()>,
+    replays: Replays,
 }
 
 /// The follower's own thread works on this.
@@ -84,6 +88,9 @@ pub(crate) struct Follower {
     /// Where each plug-in stands in `commands`, at its index; `None` for a before-command.
     places: Vec<Option<usize>>,
     finished: Arc<Finished>,
+    replays: mpsc::Receiver<Replay>,
+    /// Given to whoever wants to ask.
+    replay: Replays,
     stop: CancellationToken,
     /// Until when running handlers may end; set before `stop`.
     deadline: Arc<OnceLock<Instant>>,
@@ -124,6 +131,11 @@ impl Running {
         }
     }
 
+    /// For whoever wants an event handled once more.
+    pub(crate) fn replays(&self) -> Replays {
+        self.replays.clone()
+    }
+
     /// Whether its thread has ended though nobody stopped it.
     pub(crate) fn is_dead(&self) -> bool {
         self.thread.is_finished() && !self.stop.is_cancelled()
@@ -146,6 +158,7 @@ impl Follower {
         // Nobody may read 0 before the first step.
         follower.report_lag();
         let (stop, deadline) = (follower.stop.clone(), Arc::clone(&follower.deadline));
+        let replays = follower.replay.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -156,6 +169,7 @@ impl Follower {
             stop,
             deadline,
             thread,
+            replays,
         })
     }
 
@@ -181,6 +195,8 @@ impl Follower {
         for progress in &mut commands {
             progress.attach_at(position);
         }
+        let finished = Arc::default();
+        let (replay, replays) = Replays::new(&finished);
         let places = places(&commands, parts.dispatcher.iter().len());
         Ok(Self {
             reader: parts.journal.reader(),
@@ -188,7 +204,9 @@ impl Follower {
             position,
             places,
             commands,
-            finished: Arc::default(),
+            finished,
+            replays,
+            replay,
             stop: CancellationToken::new(),
             deadline: Arc::default(),
             saved: Instant::now(),
@@ -238,6 +256,8 @@ impl Follower {
     /// One bounded piece of work; tells whether there is more to do at once. A failure stalls what failed, only.
     fn step(&mut self) -> bool {
         self.collect();
+        self.tell_replayed();
+        self.replay();
         let mut is_behind = self.read_live();
         is_behind |= self.catch_up_index();
         for progress in &mut self.commands {

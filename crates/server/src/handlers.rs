@@ -105,6 +105,18 @@ pub(crate) enum FailureReason {
     Busy,
 }
 
+impl FailureReason {
+    /// Its name in the API.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Panic => "panic",
+            Self::Timeout => "timeout",
+            Self::Busy => "busy",
+        }
+    }
+}
+
 /// Handlers of after-commands get this long.
 const AFTER_TIME_LIMIT: Duration = Duration::from_secs(30);
 
@@ -157,6 +169,22 @@ impl Handlers {
     /// The lane of the plug-in at `index`.
     pub(crate) fn lane(&self, index: usize) -> &Lane {
         self.lanes.get(index).expect("every plug-in has a lane")
+    }
+
+    /// Asks a before-command's handler, without anybody whose deadline would count.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Handlers::ask`].
+    pub(crate) async fn ask_at_leisure(
+        &self,
+        index: usize,
+        work: Work,
+        envelope: Arc<Envelope>,
+    ) -> Ran {
+        // A little longer than the handler has, so that it is its own time that runs out.
+        let budget = self.lane(index).time_limit + BEFORE_MARGIN;
+        self.ask(index, work, envelope, budget).await
     }
 
     /// Asks a before-command's handler and waits for `budget` at most.

@@ -18,7 +18,7 @@ use super::{
     cursor::Cursor,
     drift::DriftList,
     event::{Event, EventAgreement, EventDetail},
-    finder::{FindError, Lookup},
+    finder::FindError,
     problem::Problem,
     refusals::RefusalList,
     selection::Selection,
@@ -175,25 +175,7 @@ impl Api {
         /// The event's id.
         id: Path<String>,
     ) -> Result<Reply<EventDetail>, Problem> {
-        let parsed: EventId = id.parse().map_err(|_| {
-            Problem::bad_request("an event's id is a UUID, as the lists and the stream show it")
-        })?;
-        let (finder, head) = (self.0.finder(), *self.0.parts.head.borrow());
-        let work = move || -> Result<Option<Reply<EventDetail>>, Problem> {
-            match finder.lookup(head, parsed)? {
-                Lookup::Event(detail) => Ok(Some(Reply::new(&*detail))),
-                Lookup::Missing => Ok(None),
-                Lookup::Damaged => Err(Problem::internal(
-                    "read the event: its row in the journal is damaged",
-                    &format_args!("event {}", parsed.sequence()),
-                )),
-            }
-        };
-        self.0.queries.request(work).await??.ok_or_else(|| {
-            Problem::not_found(
-                "the journal holds no event of this id: it was deleted, or is of another journal",
-            )
-        })
+        self.0.look_up(event_id(&id)?, Reply::new).await
     }
 
     /// What differs from our types
@@ -230,6 +212,13 @@ impl Api {
         let latest = self.0.parts.ingest.refusals().latest();
         Reply::new(&RefusalList::new(&latest, reason.0.as_deref()))
     }
+}
+
+/// An event's id in a path.
+pub(super) fn event_id(text: &str) -> Result<EventId, Problem> {
+    text.parse().map_err(|_| {
+        Problem::bad_request("an event's id is a UUID, as the lists and the stream show it")
+    })
 }
 
 fn moment(text: Option<&str>) -> Result<Option<u64>, Problem> {

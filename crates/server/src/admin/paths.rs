@@ -10,6 +10,9 @@ const OPEN_BELOW: &str = "/docs/";
 /// What tools ask again and again.
 const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
+/// What ends so handles an event once more.
+const REPLAY: &str = "/replay";
+
 /// Below this every command is simulated.
 const SIMULATE: &str = "/v1/simulate/";
 
@@ -36,7 +39,7 @@ pub(crate) fn is_health(path: &str) -> bool {
 
 /// Whether it is answered with megabytes, and has no limit of its own.
 pub(crate) fn is_large(path: &str) -> bool {
-    area(path) == Area::Events && path != "/v1/events/stream"
+    area(path) == Area::Events && path != "/v1/events/stream" && !path.ends_with(REPLAY)
 }
 
 /// The command that is simulated there.
@@ -49,9 +52,9 @@ pub(crate) fn simulation(command: &str) -> String {
     format!("{SIMULATE}{command}")
 }
 
-/// The methods that it takes: simulations are posted, everything else is read.
+/// The methods that it takes: what does something is posted, everything else is read.
 pub(crate) fn methods(path: &str) -> &'static str {
-    if simulated(path).is_some() {
+    if simulated(path).is_some() || path.ends_with(REPLAY) {
         "POST"
     } else {
         "GET, HEAD"
@@ -111,5 +114,6 @@ mod tests {
         assert_eq!(simulated(&path), Some("Sns.CallbackFriendDelete"));
         assert_eq!(methods(&path), "POST");
         assert_eq!(methods("/v1/events"), "GET, HEAD");
+        assert_eq!(methods("/v1/events/{id}/replay"), "POST");
     }
 }

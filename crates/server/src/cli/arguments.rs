@@ -52,6 +52,10 @@ pub(super) enum Command {
     Events(EventsOptions),
     /// Show everything that is known of one event
     Explain(ExplainOptions),
+    /// Run events through their plug-ins once more, after a fix, and compare the outcomes
+    ///
+    /// What failed and succeeds now is done; what was done stays so. The oldest comes first. Exit code 1 when one fails.
+    Replay(ReplayOptions),
     /// List where bodies differ from the types, the last seen first
     ///
     /// Names fields, never their values. 64 kinds of each command are kept, 1,000 in all; the path … adds up the others.
@@ -238,6 +242,21 @@ pub(super) struct TailOptions {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ReplayOptions {
+    /// One event; without it those of the filters
+    #[arg(value_name = "ID", value_parser = event_id)]
+    pub(super) id: Option<EventId>,
+    #[command(flatten)]
+    pub(super) events: EventsOptions,
+    /// Only those whose handler has failed: parked or dead
+    #[arg(long)]
+    pub(super) failed: bool,
+    /// Show which, and replay none
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Default, Args)]
 pub(super) struct EventsOptions {
     #[command(flatten)]
     pub(super) filters: Filters,

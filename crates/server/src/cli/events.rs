@@ -29,9 +29,26 @@ pub(super) fn run(
     options: &EventsOptions,
     output: &mut Output<'_>,
 ) -> Result<Ending, Failure> {
+    let mut is_first = true;
+    let has_more = walk(client, options, |page| {
+        print(page, is_first, output)?;
+        is_first &= page.is_empty();
+        Ok(())
+    })?;
+    if output.is_for_people() {
+        hint(is_first, has_more, output)?;
+    }
+    Ok(Ending::Done)
+}
+
+/// Gives the events to `each`, newest first, page by page, up to the limit; tells whether there are more.
+pub(super) fn walk(
+    client: &Client,
+    options: &EventsOptions,
+    mut each: impl FnMut(&[&str]) -> Result<(), Failure>,
+) -> Result<bool, Failure> {
     let mut left = if options.all { u64::MAX } else { options.limit };
     let mut cursor: Option<String> = None;
-    let mut is_first = true;
     loop {
         let mut query = query(&options.filters);
         query.extend(
@@ -49,18 +66,12 @@ pub(super) fn run(
         let page: Page = client.get(ACTION, "/v1/events", &query)?;
         let wanted = usize::try_from(left).unwrap_or(usize::MAX);
         let data: Vec<&str> = page.data.iter().map(|raw| raw.get()).take(wanted).collect();
-        print(&data, is_first, output)?;
-        is_first &= data.is_empty();
+        each(&data)?;
         left = left.saturating_sub(data.len().try_into().unwrap_or(u64::MAX));
         // A page can be empty and have a next one: the server looks at so many rows a call.
         match page.next {
             Some(next) if left > 0 && Some(&next) != cursor.as_ref() => cursor = Some(next),
-            next => {
-                if output.is_for_people() {
-                    hint(is_first, next.is_some(), output)?;
-                }
-                return Ok(Ending::Done);
-            }
+            next => return Ok(next.is_some()),
         }
     }
 }

@@ -35,6 +35,11 @@ impl Finished {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(done);
+        self.nudge();
+    }
+
+    /// Wakes whoever waits for news.
+    pub(super) fn nudge(&self) {
         self.news.notify_one();
     }
 

@@ -11,6 +11,7 @@ use gateway_journal::{Filter, Outcome, ReadError, ReadLimit, Reader, Row, Sequen
 
 use super::{
     finished::{Done, Finished},
+    replays::{Replayed, Replaying},
     schedule::allows_more,
     stall::Stall,
 };
@@ -48,6 +49,10 @@ pub(super) struct Progress {
     pub(super) outcomes: Vec<Outcome>,
     /// Events whose later attempt succeeded: their outcomes are to be forgotten.
     pub(super) done: Vec<Sequence>,
+    /// Handled once more at somebody's wish.
+    pub(super) replaying: BTreeMap<Sequence, Replaying>,
+    /// Those of them that have ended.
+    pub(super) replayed: Vec<Replayed>,
 }
 
 /// A later attempt that is about to start.
@@ -106,6 +111,8 @@ impl Progress {
             saved,
             outcomes: Vec::new(),
             done: Vec::new(),
+            replaying: BTreeMap::new(),
+            replayed: Vec::new(),
         }
     }
 
@@ -141,12 +148,24 @@ impl Progress {
     }
 
     fn is_busy(&self) -> bool {
-        !self.running.is_empty() || !self.retrying.is_empty()
+        !self.running.is_empty() || !self.retrying.is_empty() || !self.replaying.is_empty()
     }
 
     /// Whether attempts are with the thread, and may end.
     pub(super) fn is_at_work(&self) -> bool {
-        self.running.len() + self.retrying.len() > self.gathered.len() + self.lost.len()
+        self.taken() > self.gathered.len() + self.lost.len()
+    }
+
+    /// Attempts that are not finished.
+    fn taken(&self) -> usize {
+        self.running.len() + self.retrying.len() + self.replaying.len()
+    }
+
+    /// Whether an event waits for its first attempt, or is being handled.
+    pub(super) fn is_pending(&self, sequence: Sequence) -> bool {
+        sequence > self.cursor()
+            || self.retrying.contains_key(&sequence)
+            || self.replaying.contains_key(&sequence)
     }
 
     /// Leaves the command alone for a while, after a failure.
@@ -258,8 +277,7 @@ impl Progress {
             0
         } else {
             // What can't be saved counts, too.
-            let taken = self.running.len() + self.retrying.len() + self.outcomes.len();
-            EVENTS_MAX.saturating_sub(taken)
+            EVENTS_MAX.saturating_sub(self.taken() + self.outcomes.len())
         }
     }
 
@@ -273,7 +291,9 @@ impl Progress {
         let mut attempts = Vec::new();
         let mut bytes = self.bytes;
         for mut outcome in due {
-            if self.retrying.contains_key(&outcome.sequence) {
+            if self.retrying.contains_key(&outcome.sequence)
+                || self.replaying.contains_key(&outcome.sequence)
+            {
                 continue;
             }
             if bytes >= self.bytes_max && (self.is_busy() || !attempts.is_empty()) {
@@ -314,6 +334,14 @@ impl Progress {
         self.retrying
             .insert(event.sequence, Retry { outcome, bytes });
         self.gathered.push((event, work, number));
+    }
+
+    /// Starts an attempt that somebody wishes.
+    pub(super) fn replay(&mut self, event: StoredEvent, work: Work, replaying: Replaying) {
+        let attempt = replaying.known.as_ref().map_or(0, |known| known.attempts) + 1;
+        self.bytes += replaying.bytes;
+        self.replaying.insert(event.sequence, replaying);
+        self.gathered.push((event, work, attempt));
     }
 
     /// Hands what was gathered to the command's thread.

@@ -94,13 +94,25 @@ impl Service {
         let admin_port = Port::new();
         let (appender, completions) = journal.appender();
         let recent = Arc::new(Recent::default());
+        let state_reader = state.reader();
+        let follower = Follower::start(follower::Parts {
+            journal: Arc::clone(&journal),
+            index: Arc::clone(&index),
+            state,
+            dispatcher: dispatcher.clone(),
+            handlers: Arc::clone(&handlers),
+            metrics: Arc::clone(&metrics),
+            recent: Arc::clone(&recent),
+        })?;
         let parts = admin::Parts {
             reader: journal.reader(),
             head: journal.head(),
-            index: Arc::clone(&index),
-            state: state.reader(),
-            dispatcher: dispatcher.clone(),
-            recent: Arc::clone(&recent),
+            index,
+            state: state_reader,
+            dispatcher,
+            recent,
+            replays: follower.replays(),
+            handlers: Arc::clone(&handlers),
             ingest: Arc::new(Ingest::new(Arc::clone(&shared), appender)),
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
@@ -108,15 +120,6 @@ impl Service {
             callback_path: config.callbacks.path.clone(),
             stop: admin_port.gently(),
         };
-        let follower = Follower::start(follower::Parts {
-            journal: Arc::clone(&journal),
-            index,
-            state,
-            dispatcher,
-            handlers: Arc::clone(&handlers),
-            metrics: Arc::clone(&metrics),
-            recent,
-        })?;
         let mut service = Self {
             journal,
             handlers,

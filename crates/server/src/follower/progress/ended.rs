@@ -5,7 +5,7 @@ use gateway_journal::{Outcome, Reason, Sequence, Status};
 use super::{Progress, Retry};
 use crate::{
     clock,
-    follower::{finished::Done, schedule::pause_after},
+    follower::{finished::Done, replays::Replaying, schedule::pause_after},
     handlers::{Abandoned, Failure, FailureReason, Handlers},
 };
 
@@ -14,6 +14,9 @@ impl Progress {
     pub(in crate::follower) fn finished(&mut self, done: Done) {
         if done.generation != self.generation {
             return;
+        }
+        if let Some(replaying) = self.replaying.remove(&done.sequence) {
+            return self.replayed(done.sequence, replaying, done.ran.map(drop));
         }
         let retried = self.end(done.sequence);
         match done.ran {
@@ -40,14 +43,47 @@ impl Progress {
         Some(retry)
     }
 
-    fn fail(&mut self, sequence: Sequence, attempts: u32, failure: Failure) {
+    /// An attempt that somebody wished has ended. A failed event that succeeds is done; one that fails again says why, and
+    /// waits for its next attempt or stays dead as before. One that was done stays done.
+    fn replayed(&mut self, sequence: Sequence, replaying: Replaying, result: Result<(), Failure>) {
+        self.bytes -= replaying.bytes;
+        match (&result, &replaying.known) {
+            (Ok(()), known) => {
+                self.metrics().ok.inc();
+                self.done.extend(known.is_some().then_some(sequence));
+            }
+            (Err(failure), None) => {
+                self.count(failure.reason);
+            }
+            (Err(failure), Some(known)) => {
+                let again = Outcome {
+                    attempts: known.attempts + 1,
+                    reason: self.count(failure.reason),
+                    error: failure.error.clone(),
+                    since_ms: clock::now_ms(),
+                    ..known.clone()
+                };
+                self.outcomes.push(again);
+            }
+        }
+        self.replayed.push(replaying.ended(result));
+    }
+
+    /// Counts a failed attempt.
+    fn count(&self, reason: FailureReason) -> Reason {
         let metrics = self.metrics();
-        let (reason, counter) = match failure.reason {
+        let (reason, counter) = match reason {
             FailureReason::Error => (Reason::Error, &metrics.error),
             FailureReason::Panic => (Reason::Panic, &metrics.panic),
             FailureReason::Timeout | FailureReason::Busy => (Reason::Timeout, &metrics.timeout),
         };
         counter.inc();
+        reason
+    }
+
+    fn fail(&mut self, sequence: Sequence, attempts: u32, failure: Failure) {
+        let reason = self.count(failure.reason);
+        let metrics = self.metrics();
         let pause = pause_after(attempts);
         if pause.is_none() {
             metrics.dead.inc();
@@ -74,7 +110,10 @@ impl Progress {
 
     /// An attempt that did not end: it is made again.
     pub(in crate::follower) fn lose(&mut self, sequence: Sequence) {
-        if self.running.contains_key(&sequence) {
+        // Whoever wished it sees that nobody is left to answer.
+        if let Some(replaying) = self.replaying.remove(&sequence) {
+            self.bytes -= replaying.bytes;
+        } else if self.running.contains_key(&sequence) {
             self.lost.push(sequence);
         } else if let Some(Retry { outcome, .. }) = self.end(sequence) {
             // It was counted before it started, and is none of those that failed.
@@ -123,21 +162,28 @@ impl Progress {
         });
     }
 
+    /// The attempt that kept the thread has failed.
+    fn blocked(&mut self, culprit: Sequence) {
+        let failure = Failure {
+            reason: FailureReason::Timeout,
+            error: None,
+        };
+        if let Some(replaying) = self.replaying.remove(&culprit) {
+            self.replayed(culprit, replaying, Err(failure));
+        } else if self.running.contains_key(&culprit) || self.retrying.contains_key(&culprit) {
+            let attempts = attempts_of(self.end(culprit).as_ref());
+            self.fail(culprit, attempts, failure);
+        }
+    }
+
     /// Gives up a thread that a handler blocks: that event is parked, the others on it are handled again.
     pub(in crate::follower) fn look_after(&mut self, handlers: &Handlers) {
         let Some(abandoned) = handlers.lane(self.index()).abandon_if_blocked() else {
             return;
         };
         self.generation += 1;
-        if let Abandoned::Blocked(culprit) = abandoned
-            && (self.running.contains_key(&culprit) || self.retrying.contains_key(&culprit))
-        {
-            let attempts = attempts_of(self.end(culprit).as_ref());
-            let failure = Failure {
-                reason: FailureReason::Timeout,
-                error: None,
-            };
-            self.fail(culprit, attempts, failure);
+        if let Abandoned::Blocked(culprit) = abandoned {
+            self.blocked(culprit);
         }
         self.gathered.clear();
         self.lost.clear();
@@ -145,6 +191,7 @@ impl Progress {
             .running
             .keys()
             .chain(self.retrying.keys())
+            .chain(self.replaying.keys())
             .copied()
             .collect();
         for sequence in under_way {

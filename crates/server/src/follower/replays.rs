@@ -1,0 +1,187 @@
+//! Events that are to be handled once more, on their way to the follower, and how that ended, on the way back.
+
+use std::sync::Arc;
+
+use gateway_core::Work;
+use gateway_journal::{Outcome, Row, Sequence, StateError, StoredEvent};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Follower, finished::Finished, tell};
+use crate::handlers::Failure;
+
+/// Asks the follower to have an event handled once more.
+#[derive(Debug, Clone)]
+pub(crate) struct Replays {
+    replays: mpsc::Sender<Replay>,
+    /// Wakes the follower.
+    finished: Arc<Finished>,
+}
+
+/// An event that is to be handled once more.
+#[derive(Debug)]
+pub(super) struct Replay {
+    sequence: Sequence,
+    reply: Reply,
+}
+
+/// Who waits for the end.
+type Reply = oneshot::Sender<Result<(), ReplayError>>;
+
+/// One that is with its handler.
+#[derive(Debug)]
+pub(super) struct Replaying {
+    /// What the state knows of the event; `None` when it is done.
+    pub(super) known: Option<Outcome>,
+    pub(super) bytes: usize,
+    reply: Reply,
+}
+
+/// One that has ended, and whose end is not saved yet.
+#[derive(Debug)]
+pub(super) struct Replayed {
+    reply: Reply,
+    result: Result<(), ReplayError>,
+}
+
+/// An event was not handled once more, or its handler failed again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayError {
+    /// The handler failed.
+    #[error("the handler failed")]
+    Failed(Failure),
+    /// Its body can't be read by its plug-in, or there is none.
+    #[error("its body can't be read by its plug-in, or no plug-in is installed for its command")]
+    Undecodable,
+    /// It is being handled, or waits for its first attempt.
+    #[error("it is being handled, or waits for its first attempt")]
+    Pending,
+    /// The log does not hold it, or its row is damaged.
+    #[error("the journal does not hold it any more, or its row is damaged")]
+    Missing,
+    /// Too much waits already, the state can't be read, or the gateway stops.
+    #[error("too much is being handled, or the gateway stops; try again")]
+    Busy,
+}
+
+/// Those that wait; further ones are refused.
+const WAITING_MAX: usize = 64;
+
+// === impl Replays ===
+
+impl Replays {
+    pub(super) fn new(finished: &Arc<Finished>) -> (Self, mpsc::Receiver<Replay>) {
+        let (replays, receiver) = mpsc::channel(WAITING_MAX);
+        let finished = Arc::clone(finished);
+        (Self { replays, finished }, receiver)
+    }
+
+    /// Has an after-event handled once more, and waits for the end; what came of it is then in the state. An event that
+    /// was done stays so, whatever happens.
+    ///
+    /// # Errors
+    ///
+    /// When it is not handled, or the handler fails.
+    pub(crate) async fn replay(&self, sequence: Sequence) -> Result<(), ReplayError> {
+        let (waiting, ended) = oneshot::channel();
+        let replay = Replay {
+            sequence,
+            reply: waiting,
+        };
+        self.replays
+            .try_send(replay)
+            .map_err(|_| ReplayError::Busy)?;
+        self.finished.nudge();
+        ended.await.unwrap_or(Err(ReplayError::Busy))
+    }
+}
+
+// === impl Replaying ===
+
+impl Replaying {
+    pub(super) fn ended(self, result: Result<(), Failure>) -> Replayed {
+        Replayed {
+            reply: self.reply,
+            result: result.map_err(ReplayError::Failed),
+        }
+    }
+}
+
+// === impl Follower ===
+
+impl Follower {
+    /// Hands on what somebody wants handled once more.
+    pub(super) fn replay(&mut self) {
+        while let Ok(Replay { sequence, reply }) = self.replays.try_recv() {
+            match self.readied(sequence) {
+                Ok((index, event, work, known)) => {
+                    let bytes = event.body.len();
+                    let replaying = Replaying {
+                        known,
+                        bytes,
+                        reply,
+                    };
+                    if let Some(progress) = self.command_at(index) {
+                        progress.replay(event, work, replaying);
+                    }
+                }
+                // Whoever asked may have gone.
+                Err(error) => drop(reply.send(Err(error))),
+            }
+        }
+    }
+
+    /// An event with its handler's work, and what the state knows of it.
+    fn readied(
+        &mut self,
+        sequence: Sequence,
+    ) -> Result<(usize, StoredEvent, Work, Option<Outcome>), ReplayError> {
+        let row = self.reader.get(sequence).map_err(|error| {
+            tell(&self.read_failures, &error);
+            ReplayError::Busy
+        })?;
+        let Some(Row::Event(event)) = row else {
+            return Err(ReplayError::Missing);
+        };
+        let installed = self.parts.dispatcher.get(&event.envelope.command);
+        let installed = installed.ok_or(ReplayError::Undecodable)?.clone();
+        let index = installed.descriptor().index;
+        let progress = self.command_at(index).ok_or(ReplayError::Undecodable)?;
+        if progress.is_pending(sequence) {
+            return Err(ReplayError::Pending);
+        }
+        if progress.room() == 0 {
+            return Err(ReplayError::Busy);
+        }
+        // What has ended and is not saved is not in the state yet.
+        let known = self.saved_outcome(sequence).map_err(|error| {
+            tell(&self.state_failures, &error);
+            ReplayError::Busy
+        })?;
+        let work = installed
+            .work(&event.body)
+            .ok_or(ReplayError::Undecodable)?;
+        Ok((index, event, work, known))
+    }
+
+    fn saved_outcome(&mut self, sequence: Sequence) -> Result<Option<Outcome>, StateError> {
+        self.save()?;
+        self.parts.state.reader().outcome(sequence)
+    }
+
+    /// Tells those who wait, once what they wait for is in the state.
+    pub(super) fn tell_replayed(&mut self) {
+        let commands = self.commands.iter_mut();
+        let ended: Vec<Replayed> = commands
+            .flat_map(|progress| std::mem::take(&mut progress.replayed))
+            .collect();
+        if ended.is_empty() {
+            return;
+        }
+        if let Err(error) = self.save() {
+            tell(&self.state_failures, &error);
+        }
+        for Replayed { reply, result } in ended {
+            drop(reply.send(result));
+        }
+    }
+}
