@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use commands::{CheckedCommand, CheckedCommands};
 pub use deciders::CheckedDecider;
+pub(crate) use deciders::parse_url;
 pub use layers::load;
 pub use origins::Origins;
 pub use policy::PolicyConfig;

@@ -39,6 +39,7 @@ pub(crate) struct Metrics {
     /// At the plug-ins' places; `None` for before-commands.
     progress: Vec<Option<ProgressMetrics>>,
     reloads: IntCounterVec,
+    reload_ok: IntGauge,
     open_connections: IntGaugeVec,
     connection_failures: IntCounterVec,
     journal: Arc<JournalMetrics>,
@@ -111,6 +112,11 @@ impl Metrics {
         for result in ["ok", "failed"] {
             reloads.with_label_values(&[result]);
         }
+        let reload_ok = registration.gauge(
+            "gateway_config_reload_ok",
+            "1 unless the last reload of the configuration was refused.",
+        );
+        reload_ok.set(1);
         let open_connections = registration.gauges(
             "gateway_open_connections",
             "Connections open now, by listener.",
@@ -136,6 +142,7 @@ impl Metrics {
             handlers: handlers::for_all(&registration, dispatcher),
             progress: handlers::for_after_commands(&registration, dispatcher),
             reloads,
+            reload_ok,
             open_connections,
             connection_failures,
             journal: Arc::new(JournalMetrics::new(&registration)),
@@ -245,6 +252,7 @@ impl Metrics {
     pub(crate) fn reloaded(&self, succeeded: bool) {
         let result = if succeeded { "ok" } else { "failed" };
         self.reloads.with_label_values(&[result]).inc();
+        self.reload_ok.set(i64::from(succeeded));
     }
 
     /// What the journal reports to.

@@ -77,6 +77,13 @@ pub(crate) struct Identity {
     pub(crate) restored: bool,
 }
 
+/// Whether the log is gone or empty, and what was derived from it is still there.
+pub(super) fn is_lost(directory: &Path, log: &Path) -> bool {
+    let has_content = |path: &Path| path.metadata().is_ok_and(|file| file.len() > 0);
+    let is_derived = |name| has_content(&directory.join(name));
+    !has_content(log) && (is_derived("index.db") || is_derived("state.db"))
+}
+
 /// Makes the directory, for this user alone, and syncs the entry in its parent.
 pub(super) fn create_directory(path: &Path) -> io::Result<()> {
     if path.is_dir() {

@@ -14,7 +14,7 @@ use super::{
     file::{self, Identity, LOG, Purpose, connect, identify},
 };
 use crate::{
-    Row, Sequence,
+    ReadLimit, Row, Sequence,
     event::{RECORD_COLUMNS, Record},
     sqlite::{restored, stored},
 };
@@ -63,16 +63,21 @@ pub fn check(path: &Path) -> Result<CheckReport, JournalError> {
     Ok(report)
 }
 
-/// Reads the newest rows, about so many as `events`, without SQLite's own check: the quick look that [`check`] is not.
+/// Reads the newest rows up to a limit, without SQLite's own check: the quick look that [`check`] is not.
 ///
 /// # Errors
 ///
-/// As for [`check`].
-pub fn check_newest(path: &Path, events: u64) -> Result<CheckReport, JournalError> {
-    let source = Source::open(path)?;
-    // Sequences need not be dense: the rows may be fewer.
-    let after = source.last.saturating_sub_unsigned(events);
-    Ok(source.read_from(after.max(0)))
+/// As for [`check`], and [`JournalError::Lost`].
+pub fn check_newest(path: &Path, limit: ReadLimit) -> Result<CheckReport, JournalError> {
+    let source = match Source::open(path) {
+        Err(JournalError::Missing { path: log }) if file::is_lost(path, &log) => {
+            return Err(JournalError::Lost { path: log });
+        }
+        source => source?,
+    };
+    let after = source.place_before(limit);
+    let after = after.map_err(|error| JournalError::of(&source.path, error))?;
+    Ok(source.read_from(after))
 }
 
 /// Copies the log of the journal at `path` into the new directory `to`; works while a gateway runs.
@@ -147,6 +152,27 @@ impl Source {
             identity,
             last,
         })
+    }
+
+    /// Behind which row the newest ones begin that are within the limit, at least one.
+    fn place_before(&self, limit: ReadLimit) -> rusqlite::Result<i64> {
+        // The length of a body is in the row's head: it is not read for it.
+        let sql = "SELECT sequence, length(body) FROM events ORDER BY sequence DESC LIMIT ?1";
+        let mut statement = self.connection.prepare(sql)?;
+        let events = i64::try_from(limit.events).unwrap_or(i64::MAX);
+        let mut rows = statement.query([events])?;
+        let (mut bytes, mut after) = (0_usize, self.last);
+        while let Some(row) = rows.next()? {
+            let length: Option<i64> = row.get(1)?;
+            bytes =
+                bytes.saturating_add(length.and_then(|bytes| bytes.try_into().ok()).unwrap_or(0));
+            let sequence: i64 = row.get(0)?;
+            if bytes > limit.bytes && after < self.last {
+                break;
+            }
+            after = sequence - 1;
+        }
+        Ok(after)
     }
 
     /// Reads the rows behind `after`.

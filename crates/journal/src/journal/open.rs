@@ -103,9 +103,7 @@ fn lock(directory: &Path) -> Result<File, JournalError> {
 }
 
 fn create_when_new(directory: &Path, path: &Path) -> Result<(), JournalError> {
-    let has_content = |path: &Path| path.metadata().is_ok_and(|file| file.len() > 0);
-    let is_derived = |name| has_content(&directory.join(name));
-    if !has_content(path) && (is_derived("index.db") || is_derived("state.db")) {
+    if file::is_lost(directory, path) {
         return Err(JournalError::Lost {
             path: path.to_owned(),
         });

@@ -10,7 +10,7 @@ use super::moment::Moment;
 /// One URL that Tencent Cloud Chat calls for every callback of every app.
 ///
 /// Without a command it serves. Exit codes: 0 done; 1 refused, not found or damaged; 2 a wrong command line or
-/// configuration; 3 the gateway can't be reached.
+/// configuration; 3 the gateway can't be reached; those of `doctor` are by the worst that it found.
 #[derive(Debug, Parser)]
 #[command(name = "callback-gateway", version, max_term_width = 100)]
 pub(super) struct Arguments {
@@ -216,7 +216,7 @@ pub(super) struct RefusalsOptions {
 
 #[derive(Debug, Default, Args)]
 pub(super) struct DoctorOptions {
-    /// Look at the configuration and its files only; no gateway is asked
+    /// Look at the configuration, its files and the journal only; no gateway is asked
     #[arg(long)]
     pub(super) offline: bool,
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! `config`, and the configuration that the other commands work with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gateway_core::Descriptor;
 use serde_json::json;
@@ -32,6 +32,11 @@ impl Loader {
     /// The file and the variables, for the gateway, which loads them again on a signal.
     pub(super) fn into_parts(self) -> (Option<PathBuf>, Vec<(String, String)>) {
         (self.file, self.environment)
+    }
+
+    /// The file.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// The merged layers, or every problem of them.

@@ -3,15 +3,20 @@
 //!
 //! Every check is a function from what was read to findings. Start at [`run`].
 
+mod callers;
 mod certificates;
+mod commands;
 mod finding;
 mod running;
+mod secrets;
 mod settings;
 mod store;
-mod traffic;
 mod work;
 
+use std::path::Path;
+
 use gateway_core::Descriptor;
+use rustix::process::{Resource, getrlimit};
 
 use self::{
     finding::{Finding, Level},
@@ -37,102 +42,127 @@ pub(super) fn run(
     output: &mut Output<'_>,
 ) -> Result<Ending, Failure> {
     let findings = match loader.merged() {
-        Ok(config) => examine(options, descriptors, &config),
-        Err(problems) => configuration(&problems),
+        Ok(config) => examine(options, descriptors, &config, loader.file()),
+        Err(problems) => judge_problems(&problems),
     };
     Ok(match finding::print(findings, output)? {
         Level::Ok | Level::Note => Ending::Done,
         Level::Warning => Ending::Bad,
-        Level::Problem => Ending::Worse,
+        Level::Problem => Ending::Worst,
     })
 }
 
-fn examine(options: &DoctorOptions, descriptors: &[Descriptor], config: &Config) -> Vec<Finding> {
+/// Everything that can be looked at.
+fn examine(
+    options: &DoctorOptions,
+    descriptors: &[Descriptor],
+    config: &Config,
+    file: Option<&Path>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     match config::check(config.clone(), descriptors) {
         Ok(checked) => {
-            findings.push(Finding::ok("configuration", "it holds together"));
-            findings.extend(settings::shared_tokens(&checked));
+            findings.push(Finding::ok("configuration", "it is valid"));
+            findings.extend(settings::check_shared_tokens(&checked));
         }
-        Err(problems) => findings.extend(configuration(&problems)),
+        Err(problems) => findings.extend(judge_problems(&problems)),
     }
-    findings.extend(settings::settings(config));
+    findings.extend(settings::check_settings(config));
+    findings.extend(secrets::check_secrets(config, file));
     let now_ms = clock::now_ms();
     let now = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
-    findings.extend(certificates::certificates(config, now));
-    findings.extend(store::journal(config));
-    if !options.offline {
-        findings.extend(listeners(config));
-        findings.extend(gateway(options, config, now_ms));
+    findings.extend(certificates::check_certificates(config, now));
+    findings.extend(store::check_journal(config));
+    if options.offline {
+        // Of this process: the gateway's own may be another one.
+        let limit = getrlimit(Resource::Nofile).maximum;
+        let checked = limit.and_then(|limit| settings::check_files(config, limit, Level::Note));
+        findings.extend(checked);
+    } else {
+        findings.extend(check_gateway(options, config, now_ms));
     }
     findings
 }
 
-fn configuration(problems: &Problems) -> Vec<Finding> {
+fn judge_problems(problems: &Problems) -> Vec<Finding> {
     let told = problems.0.iter().map(|problem| {
         let evidence = match problem.origin.as_str() {
             "" => problem.key.clone(),
             origin => format!("{} ({origin})", problem.key),
         };
-        let remedy = "mend the key; a gateway that runs keeps its old configuration until then";
-        let what = problem.message.clone();
-        Finding::new(Level::Problem, "configuration", what, evidence, remedy)
+        Finding::problem("configuration", problem.message.clone())
+            .because(evidence)
+            .remedy("mend the key; a gateway that runs keeps its old configuration until then")
     });
     told.collect()
 }
 
-/// Whether they answer, as seen from this machine.
-fn listeners(config: &Config) -> Vec<Finding> {
+/// What can be said of the gateway that runs.
+fn check_gateway(options: &DoctorOptions, config: &Config, now_ms: u64) -> Vec<Finding> {
+    // Another one than the configuration's has its listeners elsewhere.
+    let mut findings = match options.admin.url {
+        None => check_listeners(config),
+        Some(_) => Vec::new(),
+    };
+    if findings
+        .iter()
+        .any(|finding| finding.level == Level::Problem)
+    {
+        return findings;
+    }
+    let client = Client::new(&options.admin, config);
+    match client.and_then(|client| Running::ask(&client, now_ms)) {
+        Ok(running) => {
+            findings.extend(note_unread(&running));
+            findings.extend(work::check_work(&running, config));
+            findings.extend(callers::check_callers(&running, config));
+            findings.extend(commands::check_commands(&running));
+        }
+        Err(failure) => findings.push(judge_silence(options, &failure)),
+    }
+    findings
+}
+
+/// Whether both answer, as seen from this machine.
+fn check_listeners(config: &Config) -> Vec<Finding> {
     const CHECK: &str = "listener";
     let bases = match healthcheck::listeners(config) {
         Ok(bases) => bases,
         Err(failure) => {
-            let remedy = "give the listeners ports of their own";
-            let what = "where the listeners are is not known";
-            return vec![Finding::new(
-                Level::Note,
-                CHECK,
-                what,
-                failure.to_string(),
-                remedy,
-            )];
+            let finding = Finding::note(CHECK, "where the listeners are is not known")
+                .because(failure.to_string())
+                .remedy("give them ports of their own, or name the gateway with --admin-url");
+            return vec![finding];
         }
     };
     let asked = bases.map(|base| match healthcheck::check(&base, true) {
         Ok(()) => Finding::ok(CHECK, format!("{base} answers")),
-        Err(failure) => Finding::new(
-            Level::Problem,
-            CHECK,
-            format!("{base} does not answer"),
-            failure.to_string(),
-            "start the gateway; if it runs, look at its log, and whether this is its configuration",
-        ),
+        Err(failure) => Finding::problem(CHECK, format!("{base} does not answer"))
+            .because(failure.to_string())
+            .remedy("start the gateway; if it runs, look at its log, and whether this is its configuration; --offline looks at the files only"),
     });
     asked.into()
 }
 
-/// What the gateway says of itself, if it can be asked.
-fn gateway(options: &DoctorOptions, config: &Config, now_ms: u64) -> Vec<Finding> {
-    let client = Client::new(&options.admin, config);
-    let asked = client.and_then(|client| Running::ask(&client, now_ms));
-    let running = match asked {
-        Ok(running) => running,
-        Err(failure) => {
-            let what = "the gateway can't be asked how it does";
-            let remedy = "mend that, or look at the configuration and its files only: --offline";
-            let evidence = failure.to_string();
-            return vec![Finding::new(
-                Level::Problem,
-                "gateway",
-                what,
-                evidence,
-                remedy,
-            )];
-        }
+/// A listener that answers and can't be asked, most often because of its certificate or the token, harms no callback.
+fn judge_silence(options: &DoctorOptions, failure: &Failure) -> Finding {
+    let level = match options.admin.url {
+        None => Level::Warning,
+        Some(_) => Level::Problem,
     };
-    let mut findings = work::work(&running, config);
-    findings.extend(traffic::traffic(&running, config));
-    findings
+    level
+        .finding("gateway", "the gateway can't be asked how it does")
+        .because(failure.to_string())
+        .remedy("mend that (see --admin-url, --admin-ca, --admin-token-file), or look at the files only: --offline")
+}
+
+fn note_unread(running: &Running) -> Vec<Finding> {
+    let told = running.unread.iter().map(|failure| {
+        Finding::note("gateway", "a part of what the gateway knows can't be read")
+            .because(failure)
+            .remedy("try again; a gateway of another version may not have it")
+    });
+    told.collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What `/metrics` says, for commands that show or judge it: series with their labels and values.
+//! What `/metrics` says: series with their labels and values.
 //!
 //! Tolerant, as for a gateway of another version: a line that is none of ours is passed over.
 

@@ -15,8 +15,8 @@ pub(super) enum Ending {
     Done,
     /// Refused or damaged, and said so already: 1.
     Bad,
-    /// The doctor has found a problem, and said so: 2.
-    Worse,
+    /// The doctor has found a problem, and said so: 2, as monitoring systems expect it of a check.
+    Worst,
 }
 
 /// Why a command did not do what it was asked. Texts begin with "failed to" and say what to do; they hold no secret.
@@ -46,7 +46,7 @@ impl Ending {
         match self {
             Self::Done => ExitCode::SUCCESS,
             Self::Bad => ExitCode::from(1),
-            Self::Worse => ExitCode::from(2),
+            Self::Worst => ExitCode::from(2),
         }
     }
 }

@@ -52,6 +52,30 @@ impl<'a> Output<'a> {
         self.raw(&escape(text))
     }
 
+    /// A text behind a `head`; on a terminal it is broken between words, and further lines begin at `margin`.
+    pub(super) fn wrapped(&mut self, head: &str, text: &str, margin: usize) -> Result<(), Failure> {
+        let room = self
+            .width
+            .map_or(usize::MAX, |width| width.saturating_sub(margin).max(20));
+        let mut line = escape(head);
+        let mut taken = 0;
+        for word in escape(text).split(' ') {
+            let chars = word.chars().count();
+            if taken > 0 && taken + 1 + chars > room {
+                self.raw(&line)?;
+                line = " ".repeat(margin);
+                taken = 0;
+            }
+            if taken > 0 {
+                line.push(' ');
+                taken += 1;
+            }
+            line.push_str(word);
+            taken += chars;
+        }
+        self.raw(&line)
+    }
+
     /// A value as one line of JSON.
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string(value).map_err(io::Error::from)?;
@@ -232,5 +256,21 @@ mod tests {
         }
         let result = Output::new(&mut Left, false, false).line("x");
         assert!(matches!(result, Err(Failure::Closed)));
+    }
+
+    #[test]
+    fn a_long_text_is_broken_between_words_at_its_margin() {
+        let check = |width: Option<usize>, expected: &str| {
+            let mut bytes = Vec::new();
+            let mut output = Output::new(&mut bytes, false, true).fitted(width);
+            output
+                .wrapped("head  ", "one two three four five six", 6)
+                .unwrap();
+            assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+        };
+        check(None, "head  one two three four five six\n");
+        check(Some(26), "head  one two three four\n      five six\n");
+        // Narrower than that nothing is readable.
+        check(Some(3), "head  one two three four\n      five six\n");
     }
 }

@@ -25,7 +25,7 @@ impl Origins {
     }
 
     /// Where a key was set. One that is missing stands nowhere; then it is where its table was, if that has no defaults.
-    pub(super) fn get(&self, key: &str) -> Option<&str> {
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
         let key = unquoted(key);
         let table = || self.0.get(key.rsplit_once('.')?.0);
         self.0.get(&key).or_else(table).map(String::as_str)

@@ -28,7 +28,7 @@ const APP: &str = "APP";
 const DECIDER: &str = "DECIDER";
 
 /// By the end of a name: the first that fits.
-const UNITS: [(&str, &str); 10] = [
+const UNITS: [(&str, &str); 11] = [
     ("_seconds", "second"),
     ("_seconds_total", "second"),
     ("_bytes", "byte"),
@@ -39,6 +39,7 @@ const UNITS: [(&str, &str); 10] = [
     ("_ready", "0 or 1"),
     ("_writable", "0 or 1"),
     ("_open", "0 or 1"),
+    ("_ok", "0 or 1"),
 ];
 
 /// Every metric of a gateway with these plug-ins, by name; the labels of an app and a decider have a stand-in.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::fixture::{EVERYTHING, Fixture};
-use crate::{Filter, Journal, JournalError, Row, check, check_newest};
+use crate::{Filter, Journal, JournalError, ReadLimit, Row, check, check_newest};
 
 /// Flips a bit of the stored body `text`, in the closed file.
 fn flip(fixture: &Fixture, text: &str) {
@@ -40,7 +40,12 @@ fn a_flipped_bit_is_one_damaged_row_among_whole_ones() {
     let down = reader.before(4, &filter, EVERYTHING, 100).unwrap();
     assert_eq!(down.rows.len(), 2);
     assert_eq!(check(&fixture.config.path).unwrap().damaged, [2]);
-    assert_eq!(check_newest(&fixture.config.path, 9).unwrap().damaged, [2]);
+    let limit = ReadLimit {
+        events: 9,
+        bytes: 1 << 20,
+    };
+    let newest = check_newest(&fixture.config.path, limit).unwrap();
+    assert_eq!(newest.damaged, [2]);
     // The log goes on.
     assert_eq!(fixture.append(&["next"])[0].sequence(), 4);
 }

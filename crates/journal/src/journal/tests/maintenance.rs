@@ -1,7 +1,7 @@
 //! Checks and backups beside a running journal.
 
 use super::fixture::Fixture;
-use crate::{JournalError, backup, check, check_newest};
+use crate::{JournalError, ReadLimit, backup, check, check_newest};
 
 #[test]
 fn a_whole_log_is_reported_so_while_it_is_written() {
@@ -16,12 +16,30 @@ fn a_whole_log_is_reported_so_while_it_is_written() {
 
 #[test]
 fn a_quick_look_reads_the_newest_events() {
-    let fixture = Fixture::new();
-    fixture.append(&["a", "b", "c", "d"]);
-    for (events, bounds) in [(0, None), (3, Some((2, 4))), (9, Some((1, 4)))] {
-        let report = check_newest(&fixture.config.path, events).unwrap();
-        assert_eq!(report.bounds, bounds, "{events}");
+    let mut fixture = Fixture::new();
+    let body = "x".repeat(1000);
+    fixture.append(&["a", &body, &body, "d"]);
+    for (events, bytes, bounds) in [
+        (0, 9_000, None),
+        (3, 9_000, Some((2, 4))),
+        (9, 9_000, Some((1, 4))),
+        (9, 1_500, Some((3, 4))),
+        // At least one.
+        (9, 0, Some((4, 4))),
+    ] {
+        let limit = ReadLimit { events, bytes };
+        let report = check_newest(&fixture.config.path, limit).unwrap();
+        assert_eq!(report.bounds, bounds, "{events} {bytes}");
     }
+    fixture.stop();
+    std::fs::remove_file(fixture.config.path.join("log.db")).unwrap();
+    std::fs::write(fixture.config.path.join("state.db"), "something").unwrap();
+    let limit = ReadLimit {
+        events: 9,
+        bytes: 9,
+    };
+    let error = check_newest(&fixture.config.path, limit).unwrap_err();
+    assert!(matches!(error, JournalError::Lost { .. }), "{error}");
 }
 
 #[test]

@@ -1,19 +1,19 @@
 //! The certificates in the files that the configuration names: dates, chain, and who vouches for them.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use gateway_core::Causes;
 use rustls::{
-    RootCertStore,
+    CertificateError, RootCertStore,
     client::verify_server_cert_signed_by_trust_anchor,
     crypto::ring,
     pki_types::{CertificateDer, UnixTime},
     server::ParsedCertificate,
 };
-use x509_parser::{certificate::X509Certificate, parse_x509_certificate};
+use x509_parser::{certificate::X509Certificate, error::X509Error, parse_x509_certificate};
 
 use super::{
-    finding::{Finding, Level},
+    finding::{Finding, counted},
     settings::is_proxied,
 };
 use crate::{
@@ -31,160 +31,123 @@ const WARNING_SECONDS: i64 = 14 * DAY_SECONDS;
 const RENEW: &str = "renew it, put the files in their places, and send SIGHUP to the gateway";
 
 /// Looks at both listeners' files. `now` is in seconds since the Unix epoch.
-pub(super) fn certificates(config: &Config, now: i64) -> Vec<Finding> {
+pub(super) fn check_certificates(config: &Config, now: i64) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(tls) = &config.callbacks.tls {
-        findings.extend(of_listener("callbacks", tls, now));
+        findings.extend(check_listener("callbacks", tls, now));
+        // Behind a proxy it is the proxy's that Chat sees.
         if !is_proxied(config) {
-            findings.extend(vouched_for(&tls.certificate));
+            findings.extend(check_authority(&tls.certificate, now));
         }
     }
     if let Some(tls) = &config.admin.tls {
-        findings.extend(of_listener("admin", tls, now));
+        findings.extend(check_listener("admin", tls, now));
     }
     findings
 }
 
-fn of_listener(listener: &str, tls: &TlsConfig, now: i64) -> Vec<Finding> {
+fn check_listener(listener: &str, tls: &TlsConfig, now: i64) -> Vec<Finding> {
     let key = format!("{listener}.tls");
     if let Err(error) = Tls::load(tls) {
-        let evidence = format!("{key}: {}", Causes(&error));
-        return vec![problem(
-            "the listener can't use its certificate",
-            evidence,
-            "mend the file that is named",
-        )];
+        let finding = Finding::problem(CHECK, "the listener can't use its certificate")
+            .because(format!("{key}: {}", Causes(&error)))
+            .remedy("mend the file that is named");
+        return vec![finding];
     }
-    let mut findings = of_file(&format!("{key}.certificate"), &tls.certificate, now);
+    let mut findings = check_dates(&format!("{key}.certificate"), &tls.certificate, now);
     if let Some(authority) = &tls.client_ca {
-        findings.extend(of_file(&format!("{key}.client_ca"), authority, now));
+        findings.extend(check_dates(&format!("{key}.client_ca"), authority, now));
     }
     findings
 }
 
-/// The dates of a file's certificates, and whether each is issued by the next.
-fn of_file(key: &str, path: &Path, now: i64) -> Vec<Finding> {
+/// The dates of a file's certificates.
+fn check_dates(key: &str, path: &Path, now: i64) -> Vec<Finding> {
+    let unreadable = |why: String| {
+        let finding = Finding::problem(CHECK, "a certificate can't be read")
+            .because(format!("{key}: {why}"))
+            .remedy("mend the file");
+        vec![finding]
+    };
     let chain = match read_certificates(path) {
         Ok(chain) => chain,
-        Err(error) => {
-            let evidence = format!("{key}: {}", Causes(&error));
-            return vec![problem(
-                "a certificate can't be read",
-                evidence,
-                "mend the file",
-            )];
-        }
+        Err(error) => return unreadable(Causes(&error).to_string()),
     };
-    let parsed = chain.iter().map(|der| parse_x509_certificate(der));
-    let Ok(chain) = parsed
-        .map(|parsed| parsed.map(|(_, certificate)| certificate))
-        .collect::<Result<Vec<_>, _>>()
-    else {
-        let evidence = format!("{key} = {}", path.display());
-        return vec![problem(
-            "a certificate is damaged",
-            evidence,
-            "mend the file",
-        )];
-    };
-    let mut findings: Vec<Finding> = chain
-        .iter()
-        .map(|certificate| dates(key, certificate, now))
-        .collect();
-    if !key.ends_with("client_ca") {
-        findings.extend(order(key, &chain));
-    }
-    findings
+    let judged = chain.iter().map(|der| {
+        let (_, certificate) = parse_x509_certificate(der)?;
+        Ok(judge_dates(key, &certificate, now))
+    });
+    let judged: Result<Vec<Finding>, X509Error> = judged.collect();
+    judged.unwrap_or_else(|_| unreadable(format!("{} is damaged", path.display())))
 }
 
-fn dates(key: &str, certificate: &X509Certificate<'_>, now: i64) -> Finding {
+fn judge_dates(key: &str, certificate: &X509Certificate<'_>, now: i64) -> Finding {
     let validity = certificate.validity();
     let (begin, end) = (validity.not_before, validity.not_after);
     let subject = certificate.subject();
     let left = end.timestamp() - now;
-    let evidence = format!("{key}: {subject}, valid from {begin} to {end}");
-    if begin.timestamp() > now {
-        let remedy = "wait, or check this machine's clock";
-        return Finding::new(
-            Level::Problem,
-            CHECK,
-            "a certificate is not valid yet",
-            evidence,
-            remedy,
-        );
+    let days = left.max(0).cast_unsigned() / DAY_SECONDS.cast_unsigned();
+    let finding = if begin.timestamp() > now {
+        Finding::problem(CHECK, "a certificate is not valid yet")
+            .remedy("wait, or check this machine's clock")
+    } else if left < 0 {
+        Finding::problem(CHECK, "a certificate has expired").remedy(RENEW)
+    } else if left < WARNING_SECONDS {
+        let when = match days {
+            0 => "today".to_owned(),
+            days => format!("in {}", counted(days, "day")),
+        };
+        Finding::warning(CHECK, format!("a certificate expires {when}")).remedy(RENEW)
+    } else {
+        let what = format!("{key}: {subject}, valid for {} more", counted(days, "day"));
+        return Finding::ok(CHECK, what);
+    };
+    finding.because(format!("{key}: {subject}, valid from {begin} to {end}"))
+}
+
+/// Chat verifies the certificate. Which authorities it takes is not known: these are the browsers'.
+fn check_authority(path: &Path, now: i64) -> Option<Finding> {
+    let chain = read_certificates(path).ok()?;
+    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    let error = verify(&chain, &roots, now).err()?;
+    if matches!(&error, rustls::Error::InvalidCertificate(error) if is_of_dates(error)) {
+        return None;
     }
-    if left < 0 {
-        return Finding::new(
-            Level::Problem,
-            CHECK,
-            "a certificate has expired",
-            evidence,
-            RENEW,
-        );
-    }
-    let days = left / DAY_SECONDS;
-    if left < WARNING_SECONDS {
-        let plural = if days == 1 { "" } else { "s" };
-        let what = format!("a certificate expires in {days} day{plural}");
-        return Finding::new(Level::Warning, CHECK, what, evidence, RENEW);
-    }
-    Finding::ok(
-        CHECK,
-        format!("{key}: {subject}, valid for {days} days more"),
+    let what = "no public authority vouches for the callback listener, and Chat may not call it";
+    let finding = Finding::warning(CHECK, what)
+        .because(format!("callbacks.tls.certificate = {}: {error}", path.display()))
+        .remedy("use the whole chain of a public authority, its own certificate first, or put a proxy with one in front and name it in callbacks.trusted_proxies");
+    Some(finding)
+}
+
+/// What is told by the dates themselves.
+fn is_of_dates(error: &CertificateError) -> bool {
+    matches!(
+        error,
+        CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. }
     )
 }
 
-fn order(key: &str, chain: &[X509Certificate<'_>]) -> Option<Finding> {
-    let wrong = chain.windows(2).find_map(|pair| match pair {
-        [one, next] if one.issuer() != next.subject() => Some((one, next)),
-        _ => None,
-    })?;
-    let (one, next) = wrong;
-    Some(Finding::new(
-        Level::Problem,
-        CHECK,
-        "the chain is out of order: each certificate must be followed by its issuer's",
-        format!(
-            "{key}: {} is issued by {}, and followed by {}",
-            one.subject(),
-            one.issuer(),
-            next.subject()
-        ),
-        "put the listener's own certificate first, then the intermediate ones in order",
-    ))
-}
-
-/// Chat takes the certificates of public authorities only.
-fn vouched_for(path: &Path) -> Option<Finding> {
-    let chain = read_certificates(path).ok()?;
-    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    let error = verify(&chain, &roots).err()?;
-    let remedy = "use the whole chain of a public authority, or put a proxy with one in front and name it in callbacks.trusted_proxies";
-    Some(Finding::new(
-        Level::Warning,
-        CHECK,
-        "no public authority vouches for the callback listener, and Chat will not call it",
-        format!("callbacks.tls.certificate = {}: {error}", path.display()),
-        remedy,
-    ))
-}
-
-fn verify(chain: &[CertificateDer<'_>], roots: &RootCertStore) -> Result<(), rustls::Error> {
+fn verify(
+    chain: &[CertificateDer<'_>],
+    roots: &RootCertStore,
+    now: i64,
+) -> Result<(), rustls::Error> {
     let Some((first, intermediates)) = chain.split_first() else {
         return Ok(());
     };
+    let now = Duration::from_secs(now.max(0).cast_unsigned());
     let algorithms = ring::default_provider().signature_verification_algorithms;
     verify_server_cert_signed_by_trust_anchor(
         &ParsedCertificate::try_from(first)?,
         roots,
         intermediates,
-        UnixTime::now(),
+        UnixTime::since_unix_epoch(now),
         algorithms.all,
     )
-}
-
-fn problem(what: &str, evidence: String, remedy: &str) -> Finding {
-    Finding::new(Level::Problem, CHECK, what, evidence, remedy)
 }
 
 #[cfg(test)]
@@ -194,7 +157,7 @@ mod tests {
     };
     use tempfile::TempDir;
 
-    use super::*;
+    use super::{super::finding::Level, *};
 
     /// 2026-06-01.
     const NOW: i64 = 1_780_272_000;
@@ -239,7 +202,7 @@ mod tests {
         };
         std::fs::write(&tls.certificate, chain).unwrap();
         std::fs::write(&tls.private_key, key).unwrap();
-        let findings = of_listener("callbacks", &tls, NOW);
+        let findings = check_listener("callbacks", &tls, NOW);
         assert_eq!(findings.len(), expected.len(), "{findings:#?}");
         for (finding, (level, words)) in findings.iter().zip(expected) {
             assert_eq!(finding.level, *level, "{finding:#?}");
@@ -260,6 +223,7 @@ mod tests {
     fn dates_are_told_before_it_is_too_late() {
         let authority = authority("authority");
         for (not_before, not_after, level, words) in [
+            ((2026, 1, 1), (2026, 6, 1), Level::Warning, "expires today"),
             (
                 (2026, 1, 1),
                 (2026, 6, 10),
@@ -278,15 +242,6 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_in_the_wrong_order_is_told() {
-        let authority = authority("authority");
-        let (one, key) = authority.issue(&named("gateway"));
-        let days = (Level::Ok, "valid for 214 days more");
-        let order = (Level::Problem, "out of order");
-        check(&format!("{one}{one}"), &key, &[days, days, order]);
-    }
-
-    #[test]
     fn a_key_of_another_certificate_is_told() {
         let authority = authority("authority");
         let (certificate, _) = authority.issue(&named("gateway"));
@@ -301,11 +256,9 @@ mod tests {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("chain.pem");
         let authority = authority("authority");
-        let mut params = named("gateway");
-        params.not_after = date_time_ymd(2099, 1, 1);
-        let (certificate, _) = authority.issue(&params);
+        let (certificate, _) = authority.issue(&named("gateway"));
         std::fs::write(&path, certificate + &authority.pem()).unwrap();
-        let finding = vouched_for(&path).unwrap();
+        let finding = check_authority(&path, NOW).unwrap();
         assert!(finding.evidence.contains("UnknownIssuer"), "{finding:#?}");
     }
 }

@@ -34,6 +34,9 @@ pub(super) enum Level {
     Problem,
 }
 
+/// Where the text of a finding begins.
+const MARGIN: usize = 24;
+
 // === impl Level ===
 
 impl Level {
@@ -45,42 +48,75 @@ impl Level {
             Self::Problem => "problem",
         }
     }
+
+    /// A finding of this level, without evidence and remedy yet.
+    pub(super) fn finding(self, check: &'static str, what: impl Into<String>) -> Finding {
+        Finding {
+            level: self,
+            check,
+            what: what.into(),
+            evidence: String::new(),
+            remedy: String::new(),
+        }
+    }
 }
 
 // === impl Finding ===
 
 impl Finding {
-    /// All is well.
     pub(super) fn ok(check: &'static str, what: impl Into<String>) -> Self {
-        Self::new(Level::Ok, check, what, "", "")
+        Level::Ok.finding(check, what)
     }
 
-    pub(super) fn new(
-        level: Level,
-        check: &'static str,
-        what: impl Into<String>,
-        evidence: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
+    pub(super) fn note(check: &'static str, what: impl Into<String>) -> Self {
+        Level::Note.finding(check, what)
+    }
+
+    pub(super) fn warning(check: &'static str, what: impl Into<String>) -> Self {
+        Level::Warning.finding(check, what)
+    }
+
+    pub(super) fn problem(check: &'static str, what: impl Into<String>) -> Self {
+        Level::Problem.finding(check, what)
+    }
+
+    /// Says how it is known.
+    pub(super) fn because(self, evidence: impl Into<String>) -> Self {
         Self {
-            level,
-            check,
-            what: what.into(),
             evidence: evidence.into(),
-            remedy: remedy.into(),
+            ..self
         }
     }
 
-    /// A few lines: what, the evidence below it, and what to do.
+    /// Says what to do.
+    pub(super) fn remedy(self, remedy: impl Into<String>) -> Self {
+        Self {
+            remedy: remedy.into(),
+            ..self
+        }
+    }
+
+    /// What, the evidence below it, and what to do.
     fn print(&self, output: &mut Output<'_>) -> Result<(), Failure> {
         let Self { check, what, .. } = self;
-        output.line(&format!("{:<8} {check:<14} {what}", self.level.as_str()))?;
-        for (mark, text) in [("", &self.evidence), ("→ ", &self.remedy)] {
-            if !text.is_empty() {
-                output.line(&format!("{:<24}{mark}{text}", ""))?;
-            }
+        let head = format!("{:<8} {check:<14} ", self.level.as_str());
+        output.wrapped(&head, what, MARGIN)?;
+        let margin = " ".repeat(MARGIN);
+        if !self.evidence.is_empty() {
+            output.wrapped(&margin, &self.evidence, MARGIN)?;
+        }
+        if !self.remedy.is_empty() {
+            output.wrapped(&format!("{margin}→ "), &self.remedy, MARGIN + 2)?;
         }
         Ok(())
+    }
+}
+
+/// So many of a thing: `1 event`, `2 events`.
+pub(super) fn counted(count: impl Into<u64>, noun: &str) -> String {
+    match count.into() {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
     }
 }
 
@@ -103,18 +139,11 @@ pub(super) fn print(mut findings: Vec<Finding>, output: &mut Output<'_>) -> Resu
 }
 
 fn summary(findings: &[Finding]) -> String {
-    let counted = [
-        (Level::Problem, "problem"),
-        (Level::Warning, "warning"),
-        (Level::Note, "note"),
-    ];
-    let counted = counted.map(|(level, noun)| {
-        let count = findings
-            .iter()
-            .filter(|finding| finding.level == level)
-            .count();
-        let plural = if count == 1 { "" } else { "s" };
-        format!("{count} {noun}{plural}")
-    });
-    counted.join(", ")
+    let of = |level| {
+        let found = findings.iter().filter(|finding| finding.level == level);
+        counted(found.count() as u64, level.as_str())
+    };
+    [Level::Problem, Level::Warning, Level::Note]
+        .map(of)
+        .join(", ")
 }

@@ -1,11 +1,14 @@
-//! What the gateway that runs says of itself, asked once; what it means is for `traffic.rs` and `work.rs`.
+//! What the gateway that runs says of itself, asked once; what it means is for `callers.rs`, `commands.rs` and `work.rs`.
 
 use std::time::Duration;
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::cli::{client::Client, exposition::Exposition, failure::Failure};
+use crate::{
+    cli::{client::Client, exposition::Exposition, failure::Failure},
+    time,
+};
 
 /// A running gateway. Tolerant: of another version it holds what is known.
 #[derive(Debug, Default)]
@@ -16,10 +19,13 @@ pub(super) struct Running {
     pub(super) readiness: Readiness,
     pub(super) apps: Vec<App>,
     pub(super) commands: Vec<Command>,
+    pub(super) rulings: Vec<Ruling>,
     pub(super) deciders: Vec<Decider>,
     /// The newest first.
     pub(super) refusals: Vec<Refused>,
     pub(super) drift: Vec<Drift>,
+    /// What could not be read, and why.
+    pub(super) unread: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -32,6 +38,7 @@ pub(super) struct Readiness {
 #[serde(default)]
 pub(super) struct App {
     pub(super) name: String,
+    pub(super) sdk_app_id: u64,
     pub(super) last_callback_at: Option<Value>,
     pub(super) tokens: Vec<Token>,
 }
@@ -51,12 +58,16 @@ pub(super) struct Command {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+pub(super) struct Ruling {
+    pub(super) decided_by: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Decider {
     pub(super) name: String,
     pub(super) url: String,
     pub(super) breaker: String,
-    pub(super) answered: u64,
-    pub(super) failed: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -64,7 +75,7 @@ pub(super) struct Decider {
 pub(super) struct Refused {
     pub(super) time: String,
     pub(super) reason: String,
-    pub(super) address: String,
+    pub(super) address: Option<String>,
     pub(super) skew_seconds: Option<i64>,
 }
 
@@ -81,53 +92,93 @@ struct Page<T> {
     data: Vec<T>,
 }
 
+/// What happened within it is of now.
+const RECENT: Duration = Duration::from_hours(1);
+
 // === impl Running ===
 
 impl Running {
+    /// Asks for everything. Without readiness and metrics nothing can be said; whatever else can't be read is noted.
     pub(super) fn ask(client: &Client, now_ms: u64) -> Result<Self, Failure> {
+        let readiness = client.get_any("read the readiness", "/readyz")?;
+        let metrics = Exposition::parse(&client.text("read the metrics", "/metrics")?);
+        let mut unread = Vec::new();
         Ok(Self {
             now_ms,
-            readiness: client.get_any("read the readiness", "/readyz")?,
-            metrics: Exposition::parse(&client.text("read the metrics", "/metrics")?),
-            apps: list(client, "list the apps", "/v1/apps")?,
-            commands: list(client, "list the commands", "/v1/commands")?,
-            deciders: list(client, "list the deciders", "/v1/deciders")?,
-            refusals: list(client, "read the refusals", "/v1/refusals")?,
-            drift: list(client, "read the drift", "/v1/drift")?,
+            metrics,
+            readiness,
+            apps: list(client, "list the apps", "/v1/apps", &mut unread),
+            commands: list(client, "list the commands", "/v1/commands", &mut unread),
+            rulings: list(client, "list the rulings", "/v1/rulings", &mut unread),
+            deciders: list(client, "list the deciders", "/v1/deciders", &mut unread),
+            refusals: list(client, "read the refusals", "/v1/refusals", &mut unread),
+            drift: list(client, "read the drift", "/v1/drift", &mut unread),
+            unread,
         })
     }
 
-    /// Since its start.
-    pub(super) fn uptime(&self) -> Duration {
-        let started = self.metrics.sum("process_start_time_seconds");
-        let started = Duration::try_from_secs_f64(started.unwrap_or(0.0)).unwrap_or_default();
-        Duration::from_millis(self.now_ms).saturating_sub(started)
+    /// Since its start; `None` where the system does not tell.
+    pub(super) fn uptime(&self) -> Option<Duration> {
+        let started = self.metrics.sum("process_start_time_seconds")?;
+        let started = Duration::try_from_secs_f64(started).ok()?;
+        Duration::from_millis(self.now_ms).checked_sub(started)
     }
 
-    /// The same in words.
+    /// For evidence: `in the 3d 4h since the start`.
     pub(super) fn since_start(&self) -> String {
-        let uptime = Duration::from_secs(self.uptime().as_secs());
-        format!(
-            "in the {} since the start",
-            humantime::format_duration(uptime)
-        )
+        match self.uptime() {
+            Some(uptime) => format!("in the {} since the start", whole(uptime)),
+            None => "since the start".to_owned(),
+        }
+    }
+
+    /// How long ago a time was.
+    pub(super) fn age(&self, time: &Value) -> Option<Duration> {
+        let then_ms = time::parse_rfc3339(time.as_str()?)?;
+        Some(Duration::from_millis(self.now_ms.saturating_sub(then_ms)))
+    }
+
+    pub(super) fn is_recent(&self, time: &str) -> bool {
+        let age = self.age(&Value::from(time));
+        age.is_some_and(|age| age < RECENT)
+    }
+
+    /// The refusals of a reason in the last hour.
+    pub(super) fn recent(&self, reason: &str) -> Vec<&Refused> {
+        let recent = self.refusals.iter().filter(|one| one.reason == reason);
+        recent.filter(|one| self.is_recent(&one.time)).collect()
     }
 
     /// The sum of a counter or a gauge; 0 where there is none.
-    pub(super) fn sum(&self, name: &str) -> f64 {
-        self.metrics.sum(name).unwrap_or(0.0)
+    pub(super) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.metrics.sum_where(name, labels).unwrap_or(0.0)
     }
 
     /// The commands for which a metric is above 0, with its value.
-    pub(super) fn by_command(&self, name: &str) -> Vec<String> {
+    pub(super) fn by_command<'a>(&'a self, name: &'a str) -> Vec<(&'a str, f64)> {
         let series = self.metrics.series(name).filter(|one| one.value > 0.0);
         series
-            .map(|one| format!("{} {}", one.label("command"), one.value))
+            .map(|one| (one.label("command"), one.value))
             .collect()
     }
 }
 
-fn list<T: DeserializeOwned>(client: &Client, action: &str, path: &str) -> Result<Vec<T>, Failure> {
-    let page: Page<T> = client.get(action, path, &[])?;
-    Ok(page.data)
+/// A duration for people, in whole seconds.
+pub(super) fn whole(duration: Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_secs(duration.as_secs()))
+}
+
+fn list<T: DeserializeOwned>(
+    client: &Client,
+    action: &str,
+    path: &str,
+    unread: &mut Vec<String>,
+) -> Vec<T> {
+    match client.get::<Page<T>>(action, path, &[]) {
+        Ok(page) => page.data,
+        Err(failure) => {
+            unread.push(failure.to_string());
+            Vec::new()
+        }
+    }
 }

@@ -10,12 +10,14 @@ use crate::cli::{
 
 const NOW_MS: u64 = 1_780_272_000_000;
 const RECENTLY: &str = "2026-05-31T23:59:00Z";
+const YESTERDAY: &str = "2026-05-30T23:00:00Z";
 
 /// A gateway that is well: a week old, heard of a minute ago, both halves of a pair called.
 fn well() -> Value {
     json!({
         "apps": [{
             "name": "shop",
+            "sdk_app_id": 1,
             "last_callback_at": RECENTLY,
             "tokens": [{ "last_matched_at": RECENTLY }],
         }],
@@ -25,11 +27,21 @@ fn well() -> Value {
             { "command": "Sns.CallbackPrevFriendAdd", "received": 5 },
             { "command": "Sns.CallbackFriendAdd", "received": 5 },
         ],
-        "deciders": [{ "name": "calm", "url": "http://a/", "breaker": "closed", "answered": 99, "failed": 1 }],
+        "rulings": [{ "decided_by": "calm" }, { "decided_by": "plug-in" }],
+        "deciders": [
+            { "name": "calm", "url": "http://a/", "breaker": "closed" },
+            { "name": "beside", "url": "http://b/", "breaker": "closed" },
+        ],
         "refusals": [],
         "drift": [],
         "readiness": { "problems": [] },
-        "metrics": "process_start_time_seconds 1779667200\n",
+        "metrics": "process_start_time_seconds 1779667200\n\
+                    gateway_config_reload_ok 1\n\
+                    gateway_requests_total 1000\n\
+                    gateway_callback_duration_seconds_count{phase=\"before\",command=\"a\"} 100\n\
+                    gateway_decider_requests_total{decider=\"calm\",outcome=\"ok\"} 99\n\
+                    gateway_decider_requests_total{decider=\"calm\",outcome=\"status\"} 1\n\
+                    gateway_decider_requests_total{decider=\"beside\",outcome=\"ok\"} 9\n",
     })
 }
 
@@ -43,35 +55,47 @@ fn running(gateway: &Value) -> Running {
         readiness: part(gateway, "readiness"),
         apps: part(gateway, "apps"),
         commands: part(gateway, "commands"),
+        rulings: part(gateway, "rulings"),
         deciders: part(gateway, "deciders"),
         refusals: part(gateway, "refusals"),
         drift: part(gateway, "drift"),
+        unread: Vec::new(),
     }
 }
 
-/// What is found beside what is well: `level check what`.
-fn found(gateway: &Value) -> Vec<String> {
-    let config = config::load(None, []).unwrap();
+/// The configuration of the gateway that is well.
+fn configured(more: &[(&str, &str)]) -> Config {
+    let variables = [("APPS__SHOP__SDK_APP_ID", "1"), ("APPS__SHOP__TOKEN", "a")];
+    let variables = variables.iter().chain(more);
+    let variables = variables.map(|(name, value)| (format!("GATEWAY_{name}"), (*value).to_owned()));
+    config::load(None, variables).unwrap()
+}
+
+fn found_with(gateway: &Value, config: &Config) -> Vec<Finding> {
     let running = running(gateway);
-    let mut findings = work::work(&running, &config);
-    findings.extend(traffic::traffic(&running, &config));
-    let bad = findings
-        .into_iter()
-        .filter(|finding| finding.level > Level::Ok);
-    bad.map(|finding| {
-        assert!(
-            !finding.evidence.is_empty() && !finding.remedy.is_empty(),
-            "{finding:#?}"
-        );
-        let level = serde_json::to_value(finding.level).unwrap();
-        format!(
-            "{} {}: {}",
-            level.as_str().unwrap(),
-            finding.check,
-            finding.what
-        )
-    })
-    .collect()
+    let mut findings = work::check_work(&running, config);
+    findings.extend(callers::check_callers(&running, config));
+    findings.extend(commands::check_commands(&running));
+    findings.retain(|finding| finding.level > Level::Ok);
+    findings
+}
+
+/// What is found beside what is well: `level check: what`.
+fn found(gateway: &Value) -> Vec<String> {
+    let findings = found_with(gateway, &configured(&[])).into_iter();
+    findings
+        .map(|finding| {
+            let is_whole = !finding.evidence.is_empty() && !finding.remedy.is_empty();
+            assert!(is_whole, "{finding:#?}");
+            let level = serde_json::to_value(finding.level).unwrap();
+            format!(
+                "{} {}: {}",
+                level.as_str().unwrap(),
+                finding.check,
+                finding.what
+            )
+        })
+        .collect()
 }
 
 /// Changes a part of what is well, or adds lines to its metrics.
@@ -91,52 +115,72 @@ fn nothing_is_found_where_all_is_well() {
 }
 
 #[test]
-fn a_gateway_of_another_version_is_no_trouble() {
-    let empty = json!([{}]);
-    for part in ["apps", "commands", "deciders", "refusals", "drift"] {
-        let mut gateway = well();
-        gateway[part] = empty.clone();
-        found(&gateway);
-    }
-}
-
-#[test]
 fn silence_of_an_app_is_told() {
+    let app = |last: &str| json!({ "name": "shop", "sdk_app_id": 1, "last_callback_at": last, "tokens": [{ "last_matched_at": last }] });
+    check("/apps/0", app(RECENTLY), &[]);
     check(
         "/apps/0",
-        json!({ "name": "shop", "tokens": [{}] }),
+        app("2026-05-31T22:00:00Z"),
+        &["note app: the app shop was heard of last 2h ago"],
+    );
+    check(
+        "/apps/0",
+        app(YESTERDAY),
+        &["warning app: the app shop was heard of last 1day 1h ago"],
+    );
+    check(
+        "/apps/0",
+        json!({ "name": "shop", "sdk_app_id": 1, "tokens": [{}] }),
         &["warning app: no callback of the app shop has come"],
     );
 }
 
 #[test]
-fn a_silent_app_of_a_young_gateway_is_a_note() {
-    let mut gateway = well();
-    gateway["metrics"] = json!("process_start_time_seconds 1780271990\n");
-    gateway["apps"][0] = json!({ "name": "shop", "tokens": [{}] });
-    assert_eq!(
-        found(&gateway),
-        ["note app: no callback of the app shop has come"]
+fn what_a_young_gateway_has_not_seen_is_a_note() {
+    for metrics in ["process_start_time_seconds 1780271990\n", ""] {
+        let mut gateway = well();
+        gateway["metrics"] = json!(metrics);
+        gateway["deciders"] = json!([]);
+        gateway["apps"][0] = json!({ "name": "shop", "sdk_app_id": 1, "tokens": [{}] });
+        assert_eq!(
+            found(&gateway),
+            ["note app: no callback of the app shop has come"]
+        );
+    }
+}
+
+#[test]
+fn a_token_that_is_not_in_use_is_told() {
+    let newest = json!({ "last_matched_at": RECENTLY });
+    check(
+        "/apps/0/tokens",
+        json!([{}, newest]),
+        &["warning token: token 1 of the app shop has signed nothing"],
+    );
+    check(
+        "/apps/0/tokens",
+        json!([{ "last_matched_at": YESTERDAY }, newest]),
+        &["warning token: token 1 of the app shop signed last 1day 1h ago"],
+    );
+    check(
+        "/apps/0/tokens",
+        json!([{ "last_matched_at": "2026-05-31T23:00:00Z" }, newest]),
+        &[],
     );
 }
 
 #[test]
-fn a_token_that_signs_nothing_is_told() {
-    check(
-        "/apps/0/tokens",
-        json!([{}, { "last_matched_at": RECENTLY }]),
-        &["warning token: token 1 of the app shop has signed nothing"],
-    );
+fn tokens_that_have_all_failed_are_suspected() {
     let mut gateway = well();
-    gateway["apps"][0] = json!({ "name": "shop", "tokens": [{}] });
+    gateway["apps"][0] = json!({ "name": "shop", "sdk_app_id": 1, "tokens": [{}, {}] });
     gateway["refusals"] =
         json!([{ "time": RECENTLY, "reason": "bad_sign", "address": "192.0.2.1" }]);
     assert_eq!(
         found(&gateway),
         [
             "warning app: no callback of the app shop has come",
-            "problem token: token 1 of the app shop has signed nothing",
-            "warning refusals: requests are refused: bad_sign",
+            "warning token: no token of the app shop has signed a callback",
+            "note refusals: requests are refused: bad_sign",
         ]
     );
 }
@@ -144,10 +188,14 @@ fn a_token_that_signs_nothing_is_told() {
 #[test]
 fn clocks_that_are_apart_are_told() {
     for (skew, expected) in [
-        (4, None),
+        (5, None),
         (
             -6,
             Some("note clock: Chat's clock and this machine's are -6 s apart"),
+        ),
+        (
+            20,
+            Some("note clock: Chat's clock and this machine's are +20 s apart"),
         ),
         (
             21,
@@ -159,25 +207,49 @@ fn clocks_that_are_apart_are_told() {
         ),
     ] {
         let line = format!("gateway_clock_skew_seconds {skew}\n");
-        check(
-            "/metrics",
-            json!(line),
-            &expected.into_iter().collect::<Vec<_>>(),
-        );
+        let expected: Vec<&str> = expected.into_iter().collect();
+        check("/metrics", json!(line), &expected);
     }
+}
+
+#[test]
+fn stale_requests_are_the_clocks_only_if_that_drifts() {
+    let stale = json!({ "time": RECENTLY, "reason": "stale", "skew_seconds": -90 });
+    let clocks = "problem clock: requests are refused as stale: the clocks are apart";
+    let replays = "note clock: requests are refused as stale, though the clocks agree";
+    check("/refusals", json!([stale, stale]), &[replays]);
+    let mut gateway = well();
+    gateway["refusals"] = json!([stale, stale]);
+    gateway["metrics"] = json!(format!(
+        "{}gateway_clock_skew_seconds -50\n",
+        well()["metrics"].as_str().unwrap()
+    ));
+    assert_eq!(found(&gateway), [clocks]);
+    // What has no time at all says nothing of clocks.
     check(
         "/refusals",
-        json!([{ "time": RECENTLY, "reason": "stale", "skew_seconds": -90 }]),
-        &[
-            "problem clock: requests are refused because clocks are apart, or because somebody replays old ones",
-        ],
+        json!([{ "time": RECENTLY, "reason": "stale" }]),
+        &["note refusals: requests are refused: stale"],
     );
 }
 
 #[test]
-fn an_old_refusal_is_history() {
-    let old =
-        json!([{ "time": "2026-05-31T22:59:00Z", "reason": "bad_sign", "address": "192.0.2.1" }]);
+fn it_is_the_share_of_refusals_that_counts() {
+    let guess = json!([{ "time": RECENTLY, "reason": "bad_sign", "address": "192.0.2.1" }]);
+    check(
+        "/refusals",
+        guess.clone(),
+        &["note refusals: requests are refused: bad_sign"],
+    );
+    let mut gateway = well();
+    gateway["refusals"] = guess;
+    let many = "gateway_rejected_total{reason=\"bad_sign\"} 60\n";
+    gateway["metrics"] = json!(format!("{}{many}", well()["metrics"].as_str().unwrap()));
+    assert_eq!(
+        found(&gateway),
+        ["warning refusals: requests are refused: bad_sign"]
+    );
+    let old = json!([{ "time": "2026-05-31T22:59:00Z", "reason": "bad_sign" }]);
     check("/refusals", old, &[]);
 }
 
@@ -200,21 +272,34 @@ fn a_before_command_without_its_partner_is_told() {
 }
 
 #[test]
-fn a_decider_in_trouble_is_told() {
+fn a_decider_in_trouble_is_told_and_a_shadow_less_loudly() {
     check(
         "/deciders/0/breaker",
         json!("open"),
         &["problem decider: the decider calm is left alone, and the policy answers"],
     );
     check(
-        "/deciders/0/failed",
-        json!(9),
+        "/deciders/1/breaker",
+        json!("open"),
+        &["note decider: the shadow beside is left alone, and nothing is compared"],
+    );
+    let failed = |decider: &str, outcome: &str| {
+        json!(format!(
+            "gateway_decider_requests_total{{decider=\"{decider}\",outcome=\"{outcome}\"}} 9\n"
+        ))
+    };
+    check(
+        "/metrics",
+        failed("calm", "deadline"),
         &["warning decider: the decider calm fails"],
     );
+    // What was not asked has not failed, and a few questions say nothing.
+    check("/metrics", failed("calm", "breaker"), &[]);
+    check("/metrics", failed("beside", "deadline"), &[]);
     check(
-        "/deciders/0",
-        json!({ "name": "calm", "breaker": "closed" }),
-        &["note decider: the decider calm was never asked"],
+        "/deciders/0/name",
+        json!("new"),
+        &["note decider: the decider new was never asked"],
     );
 }
 
@@ -227,11 +312,7 @@ fn what_the_metrics_tell_is_told() {
         ),
         (
             "gateway_unrecorded_total 1",
-            "warning journal: before-callbacks were answered and could not be recorded",
-        ),
-        (
-            "gateway_config_reloads_total{result=\"failed\"} 1",
-            "warning reload: a reload of the configuration was refused",
+            "note journal: before-callbacks were answered and could not be recorded",
         ),
         (
             "gateway_callbacks_total{app=\"shop\",command=\"other\",outcome=\"ok\"} 3",
@@ -239,7 +320,19 @@ fn what_the_metrics_tell_is_told() {
         ),
         (
             "gateway_callbacks_total{app=\"shop\",command=\"a\",outcome=\"unanswered\"} 3",
+            "note deadline: callbacks were not answered in time, or their callers hung up",
+        ),
+        (
+            "gateway_callbacks_total{app=\"shop\",command=\"a\",outcome=\"unanswered\"} 11",
             "warning deadline: callbacks were not answered in time, or their callers hung up",
+        ),
+        (
+            "gateway_policy_total{command=\"a\",reason=\"deadline\"} 5",
+            "note policy: before-callbacks were answered by the failure policy",
+        ),
+        (
+            "gateway_policy_total{command=\"a\",reason=\"deadline\"} 6",
+            "warning policy: before-callbacks were answered by the failure policy",
         ),
         (
             "gateway_connection_failures_total{listener=\"callbacks\",reason=\"tls\"} 3",
@@ -251,15 +344,19 @@ fn what_the_metrics_tell_is_told() {
         ),
         (
             "gateway_handler_dead_events{command=\"a\"} 2",
-            "warning handler: events were given up by their handlers",
+            "warning handler: events of a were given up",
         ),
         (
             "gateway_handler_parked_events{command=\"a\"} 2",
-            "note handler: events wait for another attempt of their handler",
+            "note handler: events of a wait for another attempt",
         ),
         (
             "gateway_follower_lag_events 10001",
             "warning handler: handlers, or the index, are behind the journal",
+        ),
+        (
+            "process_max_fds 1024",
+            "warning files: connections may run out of open files before they reach their cap",
         ),
     ] {
         check("/metrics", json!(format!("{line}\n")), &[expected]);
@@ -267,13 +364,38 @@ fn what_the_metrics_tell_is_told() {
 }
 
 #[test]
-fn unreadiness_and_drift_are_told() {
-    check(
-        "/readiness/problems",
-        json!(["the journal is full"]),
-        &["problem readiness: after-callbacks are not acked"],
+fn a_refused_reload_is_told_until_another_is_taken() {
+    let mut gateway = well();
+    let metrics = well()["metrics"]
+        .as_str()
+        .unwrap()
+        .replace("reload_ok 1", "reload_ok 0");
+    gateway["metrics"] = json!(metrics);
+    assert_eq!(
+        found(&gateway),
+        ["warning reload: the last reload of the configuration was refused"]
     );
-    let kind = json!([{ "command": "a", "path": "b", "last_seen": RECENTLY }]);
+}
+
+#[test]
+fn unreadiness_and_drift_are_told() {
+    for (problem, expected) in [
+        (
+            "the gateway is stopping",
+            "note readiness: the gateway stops",
+        ),
+        (
+            "the journal is full",
+            "problem readiness: after-callbacks are not acked",
+        ),
+        (
+            "the journal can't be written: x",
+            "problem readiness: after-callbacks are not acked",
+        ),
+    ] {
+        check("/readiness/problems", json!([problem]), &[expected]);
+    }
+    let kind = json!([{ "command": "a", "path": "", "last_seen": RECENTLY }]);
     check(
         "/drift",
         kind,
@@ -283,37 +405,43 @@ fn unreadiness_and_drift_are_told() {
 
 #[test]
 fn other_apps_than_configured_are_told() {
-    let variables = [
-        ("GATEWAY_APPS__SHOP__SDK_APP_ID".to_owned(), "1".to_owned()),
-        ("GATEWAY_APPS__GAME__SDK_APP_ID".to_owned(), "2".to_owned()),
-    ];
-    let config = config::load(None, variables).unwrap();
-    let findings = traffic::traffic(&running(&well()), &config);
-    let told = findings
-        .iter()
-        .find(|finding| finding.check == "reload")
-        .unwrap();
-    assert_eq!(told.evidence, "running: shop; configured: game, shop");
+    let reload = |gateway: &Value, config: &Config| {
+        let findings = found_with(gateway, config).into_iter();
+        let told = findings.filter(|finding| finding.check == "reload");
+        told.map(|finding| finding.evidence).collect::<Vec<_>>()
+    };
+    let more = [("APPS__GAME__SDK_APP_ID", "2"), ("APPS__GAME__TOKEN", "a")];
+    assert_eq!(
+        reload(&well(), &configured(&more)),
+        ["running: shop (1); configured: game (2), shop (1)"]
+    );
+    let none = config::load(None, []).unwrap();
+    assert_eq!(
+        reload(&well(), &none),
+        ["running: shop (1); configured: none"]
+    );
+    let mut demo = well();
+    demo["apps"][0]["name"] = json!("demo");
+    assert_eq!(reload(&demo, &none), Vec::<String>::new());
 }
 
 /// What is printed of a configuration whose journal does not exist, and how it ends.
 fn printed(json: bool, variables: &[(&str, &str)]) -> (Ending, String) {
-    let mut all = vec![(
-        "GATEWAY_JOURNAL__PATH".to_owned(),
-        "no/such/journal".to_owned(),
-    )];
-    all.extend(
-        variables
-            .iter()
-            .map(|(name, value)| (format!("GATEWAY_{name}"), (*value).to_owned())),
-    );
+    let fixed = [
+        ("JOURNAL__PATH", "no/such/journal"),
+        // Whatever the limit of open files is here.
+        ("CALLBACKS__CONNECTIONS_MAX", "16"),
+    ];
+    let all = fixed.iter().chain(variables);
+    let all = all.map(|(name, value)| (format!("GATEWAY_{name}"), (*value).to_owned()));
     let options = DoctorOptions {
         offline: true,
         ..DoctorOptions::default()
     };
     let mut bytes = Vec::new();
     let mut output = Output::new(&mut bytes, json, false);
-    let ending = run(&options, &[], &Loader::new(None, all), &mut output).unwrap();
+    let loader = Loader::new(None, all.collect());
+    let ending = run(&options, &[], &loader, &mut output).unwrap();
     (ending, String::from_utf8(bytes).unwrap())
 }
 
@@ -322,17 +450,15 @@ fn the_worst_finding_decides_on_the_end() {
     let (ending, text) = printed(false, &[]);
     assert_eq!(ending, Ending::Done);
     insta::assert_snapshot!(text);
-    let (ending, text) = printed(false, &[("SHUTDOWN__GRACE", "1s")]);
+    let short = ("SHUTDOWN__GRACE", "1s");
+    let (ending, text) = printed(false, &[short]);
     assert_eq!(ending, Ending::Bad);
     assert!(text.starts_with("warning"), "{text}");
-    let (ending, text) = printed(
-        false,
-        &[("CALLBACKS__PATH", "callback"), ("SHUTDOWN__GRACE", "1s")],
-    );
-    assert_eq!(ending, Ending::Worse);
+    let (ending, text) = printed(false, &[("CALLBACKS__PATH", "callback"), short]);
+    assert_eq!(ending, Ending::Worst);
     assert!(text.starts_with("problem"), "{text}");
     let (ending, _) = printed(false, &[("NO__SUCH", "1")]);
-    assert_eq!(ending, Ending::Worse);
+    assert_eq!(ending, Ending::Worst);
 }
 
 #[test]
@@ -347,18 +473,49 @@ fn scripts_get_a_line_of_json_for_each_finding() {
     assert_eq!(findings[0]["level"], "warning");
 }
 
-#[test]
-fn a_gateway_that_does_not_answer_as_one_is_a_finding() {
-    let server = test_server::serve(vec![answer("200 OK", "text/html", "<html>")]);
+/// What is said of a server that gives these answers, one a request.
+fn asked(answers: Vec<String>) -> Vec<Finding> {
+    let server = test_server::serve(answers);
     let options = DoctorOptions {
         offline: false,
         admin: server.options(),
     };
-    let findings = gateway(&options, &config::load(None, []).unwrap(), NOW_MS);
+    check_gateway(&options, &config::load(None, []).unwrap(), NOW_MS)
+}
+
+#[test]
+fn a_gateway_that_does_not_answer_as_one_is_a_problem() {
+    let findings = asked(vec![answer("200 OK", "text/html", "<html>")]);
     let [finding] = findings.as_slice() else {
         panic!("{findings:#?}");
     };
     assert_eq!(finding.level, Level::Problem);
     let said = "did not answer as a gateway does";
     assert!(finding.evidence.contains(said), "{finding:#?}");
+}
+
+#[test]
+fn what_another_version_does_not_know_is_noted_and_the_rest_is_told() {
+    let json = |text: &str| answer("200 OK", "application/json", text);
+    let findings = asked(vec![
+        answer(
+            "503 Service Unavailable",
+            "application/json",
+            "{\"problems\":[\"the journal is full\"]}",
+        ),
+        answer("200 OK", "text/plain", "gateway_journal_damaged_total 1\n"),
+        answer("404 Not Found", "application/problem+json", "{}"),
+        json("{\"data\":[{}]}"),
+        json("{\"data\":[{}]}"),
+        json("{\"data\":[{}]}"),
+        json("{\"data\":[{}]}"),
+        json("{\"data\":[{}]}"),
+    ]);
+    let told = |check: &str, level| {
+        let mut findings = findings.iter();
+        findings.any(|finding| finding.check == check && finding.level == level)
+    };
+    assert!(told("gateway", Level::Note), "{findings:#?}");
+    assert!(told("readiness", Level::Problem), "{findings:#?}");
+    assert!(told("journal", Level::Problem), "{findings:#?}");
 }

@@ -1,10 +1,13 @@
-//! How the gateway does its work: readiness, journal, deciders, handlers, certificates in force.
+//! How the gateway does its work: readiness, journal, deadline, deciders, handlers, certificates in force.
+
+use std::collections::BTreeSet;
 
 use super::{
     finding::{Finding, Level},
-    running::Running,
+    running::{Decider, Running},
+    settings::check_files,
 };
-use crate::{config::Config, listener::Tls};
+use crate::{config::Config, listener::Tls, time};
 
 /// As the alert `GatewayHandlersBehind` has it.
 const LAG_EVENTS: f64 = 10_000.0;
@@ -12,172 +15,209 @@ const LAG_EVENTS: f64 = 10_000.0;
 /// A decider that fails more often than this needs a look.
 const FAILED_SHARE_MAX: f64 = 0.05;
 
-pub(super) fn work(running: &Running, config: &Config) -> Vec<Finding> {
-    let mut findings = readiness(running);
-    findings.extend(counted(running));
-    findings.extend(deciders(running));
-    findings.extend(handlers(running));
-    findings.extend(drift(running));
-    findings.extend(certificates(running, config));
+/// Questions before which a share says nothing.
+const QUESTIONS_MIN: f64 = 20.0;
+
+/// As the alert `GatewayUnanswered` has it.
+const UNANSWERED_SHARE_MAX: f64 = 0.01;
+
+/// What comes of a question that was not put, or not waited for.
+const NOT_ASKED: [&str; 3] = ["breaker", "busy", "abandoned"];
+
+/// A metric that stays at 0 as long as all is well.
+struct Row {
+    metric: &'static str,
+    labels: &'static [(&'static str, &'static str)],
+    level: Level,
+    check: &'static str,
+    what: &'static str,
+    remedy: &'static str,
+}
+
+const ROWS: [Row; 4] = [
+    Row {
+        metric: "gateway_journal_damaged_total",
+        labels: &[],
+        level: Level::Problem,
+        check: "journal",
+        what: "events can't be read from the journal",
+        remedy: "run `callback-gateway journal check`, look at the disk, restore a backup",
+    },
+    Row {
+        metric: "gateway_unrecorded_total",
+        labels: &[],
+        level: Level::Note,
+        check: "journal",
+        what: "before-callbacks were answered and could not be recorded",
+        remedy: "if it goes on: look at the disk, and raise journal.queue_events or journal.queue_bytes",
+    },
+    Row {
+        metric: "gateway_connection_failures_total",
+        labels: &[("listener", "callbacks"), ("reason", "tls")],
+        level: Level::Note,
+        check: "listener",
+        what: "TLS handshakes with the callback listener fail",
+        remedy: "if no callbacks come: Chat may not accept the certificate; else it is somebody who knocks",
+    },
+    Row {
+        metric: "gateway_handler_abandoned_threads",
+        labels: &[],
+        level: Level::Problem,
+        check: "handler",
+        what: "handlers block their threads",
+        remedy: "look in that plug-in for a missing time-out or a lock",
+    },
+];
+
+pub(super) fn check_work(running: &Running, config: &Config) -> Vec<Finding> {
+    let mut findings = check_readiness(running);
+    findings.extend(ROWS.iter().filter_map(|row| row.check(running)));
+    findings.extend(check_reload(running));
+    findings.extend(check_unanswered(running));
+    findings.extend(
+        running
+            .deciders
+            .iter()
+            .map(|decider| check_decider(running, decider)),
+    );
+    findings.extend(check_handlers(running));
+    findings.extend(check_certificates_in_force(running, config));
+    if let Some(limit) = running.metrics.sum("process_max_fds") {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a number of files"
+        )]
+        findings.extend(check_files(config, limit as u64, Level::Warning));
+    }
     findings
 }
 
-fn readiness(running: &Running) -> Vec<Finding> {
+fn check_readiness(running: &Running) -> Vec<Finding> {
     const CHECK: &str = "readiness";
     let problems = running.readiness.problems.iter();
     let mut findings: Vec<Finding> = problems
-        .map(|problem| {
-            Finding::new(
-                Level::Problem,
-                CHECK,
-                "after-callbacks are not acked",
-                problem,
-                "look at the journal's disk and at the gateway's log: docs/operating.md, Disk and retention",
-            )
-        })
+        .map(|problem| match problem.as_str() {
+            "the gateway is stopping" => {
+                Finding::note(CHECK, "the gateway stops").remedy("nothing, if somebody wanted it")
+            }
+            "the journal is full" => Finding::problem(CHECK, "after-callbacks are not acked")
+                .remedy("it holds journal.bytes_max of events that are not handled yet: look at the handlers, or raise the limit and restart"),
+            _ => Finding::problem(CHECK, "after-callbacks are not acked")
+                .remedy("look at the journal's disk and at the gateway's log: docs/operating.md, Disk and retention"),
+        }
+        .because(problem))
         .collect();
     if findings.is_empty() {
-        findings.push(Finding::ok(CHECK, "the gateway wants callbacks"));
+        findings.push(Finding::ok(CHECK, "the gateway is ready"));
     }
     findings
 }
 
-/// Counters that stay at 0 as long as all is well.
-fn counted(running: &Running) -> Vec<Finding> {
-    let rows = [
-        (
-            "gateway_journal_damaged_total",
-            Level::Problem,
-            "events can't be read from the journal",
-            "run `callback-gateway journal check`, look at the disk, restore a backup",
-        ),
-        (
-            "gateway_unrecorded_total",
-            Level::Warning,
-            "before-callbacks were answered and could not be recorded",
-            "look at the disk, and raise journal.queue_events or journal.queue_bytes",
-        ),
-    ];
-    let told = rows
-        .into_iter()
-        .filter_map(|(metric, level, what, remedy)| {
-            let count = Some(running.sum(metric)).filter(|count| *count > 0.0)?;
-            let evidence = format!("{metric} is {count} {}", running.since_start());
-            Some(Finding::new(level, "journal", what, evidence, remedy))
-        });
-    let mut findings: Vec<Finding> = told.collect();
-    let failed = [("result", "failed")];
-    let failed = running
-        .metrics
-        .sum_where("gateway_config_reloads_total", &failed);
-    if let Some(count) = failed.filter(|count| *count > 0.0) {
-        findings.push(Finding::new(
-            Level::Warning,
-            "reload",
-            "a reload of the configuration was refused",
-            format!("{count} {}", running.since_start()),
-            "the gateway's log names every wrong key; mend them and send SIGHUP",
-        ));
-    }
-    let unanswered = [("outcome", "unanswered")];
-    let unanswered = running
-        .metrics
-        .sum_where("gateway_callbacks_total", &unanswered);
-    if let Some(count) = unanswered.filter(|count| *count > 0.0) {
-        findings.push(Finding::new(
-            Level::Warning,
-            "deadline",
-            "callbacks were not answered in time, or their callers hung up",
-            format!("{count} {}", running.since_start()),
-            "look at gateway_journal_commit_seconds, and for a proxy in front with a time-out under two seconds",
-        ));
-    }
-    let handshakes = [("listener", "callbacks"), ("reason", "tls")];
-    let handshakes = running
-        .metrics
-        .sum_where("gateway_connection_failures_total", &handshakes);
-    if let Some(count) = handshakes.filter(|count| *count > 0.0) {
-        findings.push(Finding::new(
-            Level::Note,
-            "listener",
-            "TLS handshakes with the callback listener fail",
-            format!("{count} {}", running.since_start()),
-            "if no callbacks come: Chat may not accept the certificate; else it is somebody who knocks",
-        ));
-    }
-    findings
+/// The last reload counts: an earlier one that failed has been mended.
+fn check_reload(running: &Running) -> Option<Finding> {
+    let is_ok = running.metrics.sum("gateway_config_reload_ok")?;
+    let finding = || {
+        Finding::warning("reload", "the last reload of the configuration was refused")
+            .because("gateway_config_reload_ok is 0; the configuration from before is in force")
+            .remedy("`config check` and the gateway's log name every wrong key; mend them and send SIGHUP")
+    };
+    (is_ok < 1.0).then(finding)
 }
 
-fn deciders(running: &Running) -> Vec<Finding> {
+fn check_unanswered(running: &Running) -> Option<Finding> {
+    let count = running.sum("gateway_callbacks_total", &[("outcome", "unanswered")]);
+    let requests = running.sum("gateway_requests_total", &[]);
+    let level = if count > UNANSWERED_SHARE_MAX * requests {
+        Level::Warning
+    } else {
+        Level::Note
+    };
+    let finding = || {
+        level
+            .finding("deadline", "callbacks were not answered in time, or their callers hung up")
+            .because(format!("{count} of {requests} requests {}", running.since_start()))
+            .remedy("look at gateway_journal_commit_seconds, and for a proxy in front with a time-out under two seconds")
+    };
+    (count > 0.0).then(finding)
+}
+
+fn check_decider(running: &Running, decider: &Decider) -> Finding {
     const CHECK: &str = "decider";
-    let told = running.deciders.iter().map(|decider| {
-        let (name, url) = (&decider.name, &decider.url);
-        let asked = decider.answered + decider.failed;
-        let evidence = format!(
-            "{url}: {} of {asked} questions without an answer that Chat honours {}",
-            decider.failed,
-            running.since_start()
+    let name = &decider.name;
+    let (asked, failed) = questions(running, name);
+    let evidence = format!(
+        "{}: {failed} of {asked} questions without an answer that Chat honours {}",
+        decider.url,
+        running.since_start()
+    );
+    let remedy =
+        "look at the decider, and at gateway_decider_requests_total by outcome: docs/deciding.md";
+    let is_shadow = !running
+        .rulings
+        .iter()
+        .any(|ruling| ruling.decided_by == *name);
+    let finding = if decider.breaker == "open" && !is_shadow {
+        let what = format!("the decider {name} is left alone, and the policy answers");
+        Finding::problem(CHECK, what).remedy(format!("{remedy}; the next callback probes it"))
+    } else if decider.breaker == "open" {
+        let what = format!("the shadow {name} is left alone, and nothing is compared");
+        Finding::note(CHECK, what).remedy(remedy)
+    } else if asked >= QUESTIONS_MIN && failed > asked * FAILED_SHARE_MAX {
+        Finding::warning(CHECK, format!("the decider {name} fails")).remedy(remedy)
+    } else if asked == 0.0 {
+        let what = format!("the decider {name} was never asked");
+        return Finding::note(CHECK, what)
+            .because(running.since_start())
+            .remedy("nothing, if no before-callback of its commands has come");
+    } else {
+        return Finding::ok(
+            CHECK,
+            format!("{name} answers: {failed} of {asked} questions failed"),
         );
-        let remedy = "look at the decider, and at gateway_decider_requests_total by outcome: docs/deciding.md";
-        if decider.breaker == "open" {
-            let what = format!("the decider {name} is left alone, and the policy answers");
-            return Finding::new(Level::Problem, CHECK, what, evidence, remedy);
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a share")]
-        let is_failing = decider.failed as f64 > asked as f64 * FAILED_SHARE_MAX;
-        if is_failing {
-            let what = format!("the decider {name} fails");
-            return Finding::new(Level::Warning, CHECK, what, evidence, remedy);
-        }
-        if asked == 0 {
-            let what = format!("the decider {name} was never asked");
-            let remedy = "nothing, if no before-callback of its commands has come";
-            return Finding::new(Level::Note, CHECK, what, running.since_start(), remedy);
-        }
-        Finding::ok(CHECK, format!("{name} answers"))
-    });
-    told.collect()
+    };
+    finding.because(evidence)
 }
 
-fn handlers(running: &Running) -> Vec<Finding> {
+/// How many questions were put to a decider, and how many of them had no answer that Chat honours.
+fn questions(running: &Running, decider: &str) -> (f64, f64) {
+    let series = running.metrics.series("gateway_decider_requests_total");
+    let put = series.filter(|one| {
+        one.label("decider") == decider && !NOT_ASKED.contains(&one.label("outcome"))
+    });
+    put.fold((0.0, 0.0), |(asked, failed), one| {
+        let is_ok = one.label("outcome") == "ok";
+        (
+            asked + one.value,
+            if is_ok { failed } else { failed + one.value },
+        )
+    })
+}
+
+fn check_handlers(running: &Running) -> Vec<Finding> {
     const CHECK: &str = "handler";
-    let rows = [
-        (
-            "gateway_handler_abandoned_threads",
-            Level::Problem,
-            "handlers block their threads",
-            "look in that plug-in for a missing time-out or a lock",
-        ),
-        (
-            "gateway_handler_dead_events",
-            Level::Warning,
-            "events were given up by their handlers",
-            "`callback-gateway events --command …` and `explain ID` say why",
-        ),
-        (
-            "gateway_handler_parked_events",
-            Level::Note,
-            "events wait for another attempt of their handler",
-            "`callback-gateway explain ID` says why the last one failed",
-        ),
-    ];
-    let told = rows
-        .into_iter()
-        .filter_map(|(metric, level, what, remedy)| {
-            let commands = running.by_command(metric);
-            let evidence = format!("{metric}: {}", commands.join(", "));
-            (!commands.is_empty()).then(|| Finding::new(level, CHECK, what, evidence, remedy))
-        });
-    let mut findings: Vec<Finding> = told.collect();
-    let lag = running.sum("gateway_follower_lag_events");
+    let mut findings = Vec::new();
+    for (command, count) in running.by_command("gateway_handler_dead_events") {
+        let finding = Finding::warning(CHECK, format!("events of {command} were given up"))
+            .because(format!("gateway_handler_dead_events is {count}"))
+            .remedy(format!("`replay --command {command} --failed --dry-run` lists them, `explain ID` says why; once the plug-in is mended, replay them"));
+        findings.push(finding);
+    }
+    for (command, count) in running.by_command("gateway_handler_parked_events") {
+        let what = format!("events of {command} wait for another attempt");
+        let finding = Finding::note(CHECK, what)
+            .because(format!("gateway_handler_parked_events is {count}"))
+            .remedy(format!(
+                "`replay --command {command} --failed --dry-run` lists them, `explain ID` says why"
+            ));
+        findings.push(finding);
+    }
+    let lag = running.sum("gateway_follower_lag_events", &[]);
     if lag > LAG_EVENTS {
-        findings.push(Finding::new(
-            Level::Warning,
-            CHECK,
-            "handlers, or the index, are behind the journal",
-            format!("gateway_follower_lag_events is {lag}"),
-            "look at gateway_handler_outcomes_total by command, and at the CPU",
-        ));
+        let finding = Finding::warning(CHECK, "handlers, or the index, are behind the journal")
+            .because(format!("gateway_follower_lag_events is {lag}"))
+            .remedy("look at gateway_handler_outcomes_total by command, and at the CPU");
+        findings.push(finding);
     }
     if findings.is_empty() {
         findings.push(Finding::ok(
@@ -188,26 +228,8 @@ fn handlers(running: &Running) -> Vec<Finding> {
     findings
 }
 
-fn drift(running: &Running) -> Option<Finding> {
-    let recent = running
-        .drift
-        .iter()
-        .filter(|one| running.is_recent(&one.last_seen));
-    let recent: Vec<String> = recent
-        .map(|one| format!("{} {}", one.command, one.path))
-        .collect();
-    let first = recent.first()?;
-    Some(Finding::new(
-        Level::Note,
-        "drift",
-        "bodies differ from what the types expect",
-        format!("{} kinds in the last hour, e.g. {first}", recent.len()),
-        "`callback-gateway drift`, and docs/operating.md for what each means",
-    ))
-}
-
 /// Files that were renewed, and a gateway that was not told.
-fn certificates(running: &Running, config: &Config) -> Vec<Finding> {
+fn check_certificates_in_force(running: &Running, config: &Config) -> Vec<Finding> {
     let listeners = [
         ("callbacks", &config.callbacks.tls),
         ("admin", &config.admin.tls),
@@ -216,18 +238,54 @@ fn certificates(running: &Running, config: &Config) -> Vec<Finding> {
         let in_file = Tls::load(tls.as_ref()?).ok()?.expires_seconds();
         let labels = [("listener", listener)];
         let metric = "gateway_certificate_expires_seconds";
-        let in_force = running.metrics.sum_where(metric, &labels)?;
         #[expect(clippy::cast_possible_truncation, reason = "whole seconds")]
-        let in_force = in_force as i64;
-        (in_force != in_file).then(|| {
-            Finding::new(
-                Level::Warning,
-                "certificate",
-                format!("the {listener} listener serves another certificate than its file holds"),
-                format!("{listener}.tls.certificate ends at {in_file}, that in force at {in_force} (seconds since 1970)"),
-                "send SIGHUP to the gateway",
-            )
-        })
+        let in_force = running.metrics.sum_where(metric, &labels)? as i64;
+        let shown = |seconds: i64| {
+            let millis = u64::try_from(seconds).ok()?.checked_mul(1000)?;
+            time::format(millis)
+        };
+        let finding = || {
+            let what =
+                format!("the {listener} listener serves another certificate than its file holds");
+            let (in_file, in_force) = (shown(in_file), shown(in_force));
+            Finding::warning("certificate", what)
+                .because(format!(
+                    "{listener}.tls.certificate ends at {}, that in force at {}",
+                    in_file.unwrap_or_default(),
+                    in_force.unwrap_or_default()
+                ))
+                .remedy("send SIGHUP to the gateway")
+        };
+        (in_force != in_file).then(finding)
     });
     told.collect()
+}
+
+// === impl Row ===
+
+impl Row {
+    fn check(&self, running: &Running) -> Option<Finding> {
+        let count = running.sum(self.metric, self.labels);
+        let commands: BTreeSet<&str> = running
+            .by_command(self.metric)
+            .into_iter()
+            .map(|(command, _)| command)
+            .filter(|command| !command.is_empty())
+            .collect();
+        let of = match commands.len() {
+            0 => String::new(),
+            _ => format!(" ({})", commands.into_iter().collect::<Vec<_>>().join(", ")),
+        };
+        let finding = || {
+            self.level
+                .finding(self.check, self.what)
+                .because(format!(
+                    "{} is {count}{of}, {}",
+                    self.metric,
+                    running.since_start()
+                ))
+                .remedy(self.remedy)
+        };
+        (count > 0.0).then(finding)
+    }
 }
