@@ -35,6 +35,7 @@ mod sse;
 mod tail;
 #[cfg(test)]
 mod test_server;
+mod top;
 mod transport;
 mod trigger;
 
@@ -119,6 +120,16 @@ fn run<L: List>(
             let client = Client::new(&options.admin, &loader.load()?)?;
             tail::run(
                 &client,
+                &options,
+                output,
+                &mut io::stderr(),
+                &mut backoff::wait,
+            )?
+        }
+        Command::Top(options) => {
+            let client = Client::new(&options.admin, &loader.load()?)?;
+            top::run(
+                client,
                 &options,
                 output,
                 &mut io::stderr(),

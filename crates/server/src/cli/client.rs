@@ -2,7 +2,7 @@
 //!
 //! Not here: what the answers say. Start at [`Client::new`]. Every call has a deadline; a stream has one for its silence.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -76,12 +76,35 @@ impl Client {
         let response = self.authorized(request).query_pairs(query.to_vec()).call();
         let mut response = self.checked(action, response)?;
         let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
-        body.read_json().map_err(|error| {
-            Failure::Failed(format!(
-                "failed to {action}: {} did not answer as a gateway does: {error}",
-                self.base
-            ))
-        })
+        body.read_json()
+            .map_err(|error| self.strange(action, &error))
+    }
+
+    /// Gets a text.
+    pub(super) fn text(&self, action: &str, path: &str) -> Result<String, Failure> {
+        let request = self.calls.get(format!("{}{path}", self.base));
+        let mut response = self.checked(action, self.authorized(request).call())?;
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
+        // It was there a moment ago: cut off within an answer it is gone as well.
+        body.read_to_string()
+            .map_err(|error| self.unreachable(action, &error))
+    }
+
+    /// Gets JSON that an answer of any status may bring, as a report of what is wrong does.
+    pub(super) fn report<T: DeserializeOwned>(
+        &self,
+        action: &str,
+        path: &str,
+    ) -> Result<T, Failure> {
+        let request = self.calls.get(format!("{}{path}", self.base));
+        let response = self.authorized(request).call();
+        let mut response = response.map_err(|error| self.unreachable(action, &error))?;
+        if response.body().mime_type() != Some("application/json") {
+            return Err(refused(action, response));
+        }
+        let text = response.body_mut().read_to_string();
+        let text = text.map_err(|error| self.unreachable(action, &error))?;
+        serde_json::from_str(&text).map_err(|error| self.strange(action, &error))
     }
 
     /// Posts JSON; the answer is returned whatever its status, unless it is a problem of the API's own.
@@ -141,6 +164,13 @@ impl Client {
         } else {
             Err(refused(action, response))
         }
+    }
+
+    fn strange(&self, action: &str, error: &dyn Error) -> Failure {
+        Failure::Failed(format!(
+            "failed to {action}: {} did not answer as a gateway does: {error}",
+            self.base
+        ))
     }
 
     fn unreachable(&self, action: &str, error: &ureq::Error) -> Failure {
