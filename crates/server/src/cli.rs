@@ -131,6 +131,7 @@ fn run<L: List>(
             top::run(
                 client,
                 &options,
+                wants_colours(),
                 output,
                 &mut io::stderr(),
                 &mut backoff::wait,
@@ -167,6 +168,11 @@ fn run<L: List>(
 
 fn dispatcher<L: List>(callbacks: Callbacks<L>) -> Result<Dispatcher, Failure> {
     Dispatcher::new(callbacks).map_err(|error| Failure::Failed(error.to_string()))
+}
+
+/// See <https://no-color.org>.
+fn wants_colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// The variables that can matter. Others may hold any bytes; one of ours must be UTF-8.

@@ -48,7 +48,7 @@ pub(super) enum Command {
     Trigger(TriggerOptions),
     /// Print events the moment they are journaled
     Tail(TailOptions),
-    /// Print what a running gateway does, again and again: rates, latencies, backlogs, deciders
+    /// Show what a running gateway does, live: rates, latencies, backlogs, deciders
     ///
     /// Rates and latencies are of the time between two looks. `--json` prints a line at each look but the first.
     Top(TopOptions),

@@ -1,13 +1,20 @@
-//! `top`: a running gateway, looked at once a second, as lines of JSON.
+//! `top`: a running gateway, looked at once a second: on the screen, or as lines of JSON.
 //!
 //! It reads `/metrics` and `/readyz` and nothing else. Looks come from `sampler.rs`; two of them make a view
-//! (`view.rs`). Start at [`run`].
+//! (`view.rs`), which `screen.rs` draws. Start at [`run`].
 
 mod change;
 mod exposition;
+mod figures;
+mod header;
+mod live;
+mod palette;
 mod quantile;
 mod sample;
 mod sampler;
+mod screen;
+mod state;
+mod table;
 mod view;
 
 use std::{
@@ -15,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use self::{sampler::Sampler, view::History};
+use self::{palette::Palette, sampler::Sampler, view::History};
 use super::{
     arguments::TopOptions,
     client::Client,
@@ -28,6 +35,7 @@ use super::{
 pub(super) fn run(
     client: Client,
     options: &TopOptions,
+    has_colours: bool,
     output: &mut Output<'_>,
     notices: &mut dyn Write,
     wait: &mut dyn FnMut(Duration),
@@ -36,9 +44,13 @@ pub(super) fn run(
     if output.wants_json() {
         return print(sampler, options.count, output, notices, wait);
     }
-    Err(Failure::Usage(
-        "failed to show the gateway: give --json for a line of JSON at each look".to_owned(),
-    ))
+    if !output.is_for_people() {
+        return Err(Failure::Usage(
+            "failed to show the gateway: standard output is not a terminal; give --json for a line of JSON at each look"
+                .to_owned(),
+        ));
+    }
+    live::run(sampler, options.count, Palette { has_colours })
 }
 
 /// A line at each look but the first, which has nothing to compare with.
@@ -104,10 +116,17 @@ mod tests {
         let client = client(&options.admin);
         let (mut stdout, mut stderr, mut waits) = (Vec::new(), Vec::new(), Vec::new());
         let mut output = Output::new(&mut stdout, json, false);
-        let result = run(client, &options, &mut output, &mut stderr, &mut |delay| {
-            waits.push(delay);
-            assert!(waits.len() < 20, "it never ends");
-        });
+        let result = run(
+            client,
+            &options,
+            true,
+            &mut output,
+            &mut stderr,
+            &mut |delay| {
+                waits.push(delay);
+                assert!(waits.len() < 20, "it never ends");
+            },
+        );
         let stdout = String::from_utf8(stdout).unwrap();
         Run {
             result,
@@ -227,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn without_json_it_asks_for_it() {
+    fn without_a_terminal_it_asks_for_json() {
         let run = check(&test_server::serve(Vec::new()), None, false);
         let failure = run.result.unwrap_err();
         assert_eq!(failure.code(), 2);

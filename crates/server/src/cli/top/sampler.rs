@@ -35,6 +35,11 @@ impl Sampler {
         }
     }
 
+    /// From one look to the next.
+    pub(super) fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// Blocks until there is an answer or none.
     ///
     /// # Errors

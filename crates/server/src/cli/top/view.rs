@@ -1,4 +1,4 @@
-//! What is shown: pure, from two looks at a gateway.
+//! What is shown, on the screen and to scripts: pure, from two looks at a gateway.
 //!
 //! The names are an interface that scripts read (`docs/operating.md`). What a gateway does not say is null. Start at
 //! [`View`]; [`History`] makes one of each look.
@@ -190,6 +190,25 @@ impl Journal {
             wal_bytes: gauge(now, "gateway_journal_wal_bytes"),
             commit: commit.into_values().next().unwrap_or_default(),
         }
+    }
+}
+
+// === impl Command ===
+
+impl Command {
+    /// Whether there is nothing to see: not called since the look before, or ever, and nothing left to do.
+    pub(super) fn is_idle(&self) -> bool {
+        let is_called = match self.callbacks.per_second {
+            Some(rate) => rate > 0.0,
+            None => self.callbacks.total > 0,
+        };
+        !is_called && self.backlog() == 0
+    }
+
+    /// Events that wait for another attempt, or were given up.
+    pub(super) fn backlog(&self) -> i64 {
+        let count = |events: Option<i64>| events.unwrap_or(0);
+        count(self.parked_events).saturating_add(count(self.dead_events))
     }
 }
 
