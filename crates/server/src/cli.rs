@@ -38,6 +38,7 @@ mod sse;
 mod tail;
 #[cfg(test)]
 mod test_server;
+mod top;
 mod transport;
 mod trigger;
 
@@ -128,6 +129,17 @@ fn run<L: List>(
                 &mut backoff::wait,
             )?
         }
+        Command::Top(options) => {
+            let client = Client::new(&options.admin, &loader.load()?)?;
+            top::run(
+                client,
+                &options,
+                wants_colours(),
+                output,
+                &mut io::stderr(),
+                &mut backoff::wait,
+            )?
+        }
         Command::Events(options) => {
             let client = Client::new(&options.admin, &loader.load()?)?;
             events::run(&client, &options, output)?
@@ -166,6 +178,11 @@ fn run<L: List>(
 
 fn dispatcher<L: List>(callbacks: Callbacks<L>) -> Result<Dispatcher, Failure> {
     Dispatcher::new(callbacks).map_err(|error| Failure::Failed(error.to_string()))
+}
+
+/// See <https://no-color.org>.
+fn wants_colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// The variables that can matter. Others may hold any bytes; one of ours must be UTF-8.

@@ -1,6 +1,6 @@
 //! The arguments: what every command takes, with the help texts. No behaviour.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use gateway_core::{Agreement, EventId};
@@ -48,6 +48,10 @@ pub(super) enum Command {
     Trigger(TriggerOptions),
     /// Print events the moment they are journaled
     Tail(TailOptions),
+    /// Show what a running gateway does, live: rates, latencies, backlogs, deciders
+    ///
+    /// Rates and latencies are of the time between two looks. `--json` prints a line at each look but the first.
+    Top(TopOptions),
     /// Print stored events, newest first
     Events(EventsOptions),
     /// Show everything that is known of one event
@@ -256,6 +260,18 @@ pub(super) struct ReplayOptions {
     pub(super) dry_run: bool,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct TopOptions {
+    /// From one look to the next: 200ms to 1m
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = interval)]
+    pub(super) interval: Duration,
+    /// End after so many looks
+    #[arg(long, value_name = "COUNT", value_parser = count)]
+    pub(super) count: Option<u64>,
+    #[command(flatten)]
+    pub(super) admin: AdminOptions,
+}
+
 #[derive(Debug, Default, Args)]
 pub(super) struct EventsOptions {
     #[command(flatten)]
@@ -318,6 +334,14 @@ fn count(text: &str) -> Result<u64, &'static str> {
         .ok_or("expected a number from 1")
 }
 
+fn interval(text: &str) -> Result<Duration, &'static str> {
+    let bounds = Duration::from_millis(200)..=Duration::from_mins(1);
+    humantime::parse_duration(text)
+        .ok()
+        .filter(|interval| bounds.contains(interval))
+        .ok_or("expected a duration from 200ms to 1m, such as 5s")
+}
+
 fn event_id(text: &str) -> Result<EventId, &'static str> {
     text.parse()
         .map_err(|_| "expected an event's id, a UUID such as 0199ac60-9200-7a5f-8000-000000000001")
@@ -348,11 +372,27 @@ mod tests {
     }
 
     #[test]
+    fn an_interval_has_bounds() {
+        for (text, expected) in [
+            ("200ms", Some(200)),
+            ("1m", Some(60_000)),
+            ("199ms", None),
+            ("61s", None),
+            ("1", None),
+            ("", None),
+        ] {
+            let found = interval(text).ok().map(|interval| interval.as_millis());
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
     fn help_says_what_there_is() {
-        let paths: [&[&str]; 8] = [
+        let paths: [&[&str]; 9] = [
             &[],
             &["trigger"],
             &["tail"],
+            &["top"],
             &["events"],
             &["drift"],
             &["config"],

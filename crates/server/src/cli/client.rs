@@ -2,7 +2,7 @@
 //!
 //! Not here: what the answers say. Start at [`Client::new`]. Every call has a deadline; a stream has one for its silence.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -80,8 +80,18 @@ impl Client {
             .map_err(|error| self.strange(action, &error))
     }
 
-    /// The same, whatever the status says: for what is told by it, too.
-    pub(super) fn get_any<T: DeserializeOwned>(
+    /// Gets a text.
+    pub(super) fn text(&self, action: &str, path: &str) -> Result<String, Failure> {
+        let request = self.calls.get(format!("{}{path}", self.base));
+        let mut response = self.checked(action, self.authorized(request).call())?;
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
+        // It was there a moment ago: cut off within an answer it is gone as well.
+        body.read_to_string()
+            .map_err(|error| self.unreachable(action, &error))
+    }
+
+    /// Gets JSON that an answer of any status may bring, as a report of what is wrong does.
+    pub(super) fn report<T: DeserializeOwned>(
         &self,
         action: &str,
         path: &str,
@@ -89,21 +99,16 @@ impl Client {
         let request = self.calls.get(format!("{}{path}", self.base));
         let response = self.authorized(request).call();
         let mut response = response.map_err(|error| self.unreachable(action, &error))?;
-        if is_problem(&response) {
-            return Err(refused(action, response));
+        if response.body().mime_type() != Some("application/json") {
+            return Err(if response.status().is_success() {
+                self.strange(action, &"it is no JSON")
+            } else {
+                refused(action, response)
+            });
         }
-        response
-            .body_mut()
-            .read_json()
-            .map_err(|error| self.strange(action, &error))
-    }
-
-    /// Gets text.
-    pub(super) fn text(&self, action: &str, path: &str) -> Result<String, Failure> {
-        let request = self.calls.get(format!("{}{path}", self.base));
-        let mut response = self.checked(action, self.authorized(request).call())?;
         let text = response.body_mut().read_to_string();
-        text.map_err(|error| self.strange(action, &error))
+        let text = text.map_err(|error| self.unreachable(action, &error))?;
+        serde_json::from_str(&text).map_err(|error| self.strange(action, &error))
     }
 
     /// Posts JSON; the answer is returned whatever its status, unless it is a problem of the API's own.
@@ -165,7 +170,7 @@ impl Client {
         }
     }
 
-    fn strange(&self, action: &str, error: &ureq::Error) -> Failure {
+    fn strange(&self, action: &str, error: &dyn fmt::Display) -> Failure {
         Failure::Failed(format!(
             "failed to {action}: {} did not answer as a gateway does: {error}",
             self.base

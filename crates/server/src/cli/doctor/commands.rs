@@ -93,10 +93,7 @@ fn partner_of(before: &str) -> Option<String> {
 
 /// Before-callbacks that neither a decider nor a plug-in has decided.
 fn check_policy(running: &Running) -> Option<Finding> {
-    let mut by_reason: BTreeMap<&str, f64> = BTreeMap::new();
-    for series in running.metrics.series("gateway_policy_total") {
-        *by_reason.entry(series.label("reason")).or_default() += series.value;
-    }
+    let mut by_reason = running.metrics.sums_by("gateway_policy_total", "reason");
     by_reason.retain(|_, count| *count > 0.0);
     let count: f64 = by_reason.values().sum();
     let asked = running.sum(

@@ -100,7 +100,7 @@ const RECENT: Duration = Duration::from_hours(1);
 impl Running {
     /// Asks for everything. Without readiness and metrics nothing can be said; whatever else can't be read is noted.
     pub(super) fn ask(client: &Client, now_ms: u64) -> Result<Self, Failure> {
-        let readiness = client.get_any("read the readiness", "/readyz")?;
+        let readiness = client.report("read the readiness", "/readyz")?;
         let metrics = Exposition::parse(&client.text("read the metrics", "/metrics")?);
         let mut unread = Vec::new();
         Ok(Self {
@@ -155,11 +155,10 @@ impl Running {
     }
 
     /// The commands for which a metric is above 0, with its value.
-    pub(super) fn by_command<'a>(&'a self, name: &'a str) -> Vec<(&'a str, f64)> {
-        let series = self.metrics.series(name).filter(|one| one.value > 0.0);
-        series
-            .map(|one| (one.label("command"), one.value))
-            .collect()
+    pub(super) fn by_command(&self, name: &str) -> Vec<(String, f64)> {
+        let mut sums = self.metrics.sums_by(name, "command");
+        sums.retain(|_, value| *value > 0.0);
+        sums.into_iter().collect()
     }
 }
 

@@ -1,7 +1,5 @@
 //! How the gateway does its work: readiness, journal, deadline, deciders, handlers, certificates in force.
 
-use std::collections::BTreeSet;
-
 use super::{
     finding::{Finding, Level},
     running::{Decider, Running},
@@ -182,15 +180,13 @@ fn check_decider(running: &Running, decider: &Decider) -> Finding {
 /// How many questions were put to a decider, and how many of them had no answer that Chat honours.
 fn questions(running: &Running, decider: &str) -> (f64, f64) {
     let series = running.metrics.series("gateway_decider_requests_total");
-    let put = series.filter(|one| {
-        one.label("decider") == decider && !NOT_ASKED.contains(&one.label("outcome"))
+    let put = series.filter(|(labels, _)| {
+        let outcome = labels.value("outcome");
+        labels.value("decider") == decider && !NOT_ASKED.contains(&outcome)
     });
-    put.fold((0.0, 0.0), |(asked, failed), one| {
-        let is_ok = one.label("outcome") == "ok";
-        (
-            asked + one.value,
-            if is_ok { failed } else { failed + one.value },
-        )
+    put.fold((0.0, 0.0), |(asked, failed), (labels, value)| {
+        let is_ok = labels.value("outcome") == "ok";
+        (asked + value, if is_ok { failed } else { failed + value })
     })
 }
 
@@ -266,15 +262,14 @@ fn check_certificates_in_force(running: &Running, config: &Config) -> Vec<Findin
 impl Row {
     fn check(&self, running: &Running) -> Option<Finding> {
         let count = running.sum(self.metric, self.labels);
-        let commands: BTreeSet<&str> = running
-            .by_command(self.metric)
-            .into_iter()
+        let commands = running.by_command(self.metric).into_iter();
+        let commands: Vec<String> = commands
             .map(|(command, _)| command)
             .filter(|command| !command.is_empty())
             .collect();
-        let of = match commands.len() {
-            0 => String::new(),
-            _ => format!(" ({})", commands.into_iter().collect::<Vec<_>>().join(", ")),
+        let of = match commands.as_slice() {
+            [] => String::new(),
+            commands => format!(" ({})", commands.join(", ")),
         };
         let finding = || {
             self.level
