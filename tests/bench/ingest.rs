@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --profile dist --bench ingest` prints CPU time, throughput, latencies and memory, side by side;
 //! `… -- stored` asks what grows with the journal, `… -- dispatch` what with the plug-ins, `… -- deciding` what a decider
-//! costs and what one that never answers does, `… -- lanes` what a crowd of others does to before-callbacks, `… -- scraping` what a scrape of the metrics costs;
+//! costs and what one that never answers does, `… -- lanes` what a crowd of others does to before-callbacks,
+//! `… -- scraping` what a scrape of the metrics costs;
 //! `… -- load --url … --token-file … --sdk-app-id …` puts the same load on any running gateway; `… -- machine` prints
 //! what the figures depend on. Nothing is asserted. Start at [`rounds::run`]; the method is in `docs/performance.md`.
 

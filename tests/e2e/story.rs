@@ -1,4 +1,4 @@
-//! One event's story: every step with its time, told while the gateway runs and, less the times in memory, after a restart.
+//! One event's story: every step with its time, while the gateway runs; after a restart less the times in memory.
 
 use serde_json::Value;
 

@@ -108,7 +108,7 @@ pub struct Genuine<'a> {
 /// A valid `Sign`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signature {
-    /// Which of the app's tokens made it, counted from 0.
+    /// Which of the app's tokens made it: its place, from 0.
     pub token: usize,
     /// By how many seconds the sender's clock is ahead of ours.
     pub skew_seconds: i64,
@@ -276,7 +276,7 @@ impl App {
             .and_then(|time| time.parse().ok())
             .ok_or(Refusal::Stale)?;
         let sign = unhex(sign).ok_or(Refusal::BadSign)?;
-        // Every token is tried, so that the time taken does not tell which one matched.
+        // Every token is tried, and compared in constant time: a guess learns nothing of how near it came.
         let mut signer = None;
         for (number, token) in self.tokens.iter().enumerate() {
             let matches = digest(token, time).ct_eq(&sign);

@@ -1,5 +1,5 @@
-//! `/v1`: the apps, the commands, the events, their stream, their drift, refusals. Parameters in, JSON out; the work is done in
-//! `commands.rs`, `finder.rs` and `tail.rs`.
+//! `/v1`: the apps, the commands, the events, their stream, their drift, refusals. Parameters in, JSON out; the work is
+//! done in `commands.rs`, `finder.rs` and `tail.rs`.
 
 use std::sync::Arc;
 

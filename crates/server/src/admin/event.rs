@@ -339,7 +339,8 @@ mod tests {
         let (stored, standing) = (stored(b"{}"), Standing::Done);
         let told = Told {
             stored: &stored,
-            drift: Some(0),
+            is_readable: true,
+            drift: 0,
             standing: &standing,
             times: Times::default(),
         };

@@ -288,10 +288,8 @@ impl Finder {
         let items: Vec<EventItem> = items.into_iter().map(EventItem::from).collect();
         let standing = self.standing(&stored)?;
         let told = Told {
-            drift: self
-                .dispatcher
-                .get(&stored.envelope.command)
-                .map(|_| drift.len()),
+            is_readable: prepared.work.is_some(),
+            drift: drift.len(),
             standing: &standing,
             times: self.recent.of(stored.sequence),
             stored: &stored,

@@ -83,13 +83,13 @@ impl<E> Front<E> {
             return Ok(());
         };
         let known = match known {
-            [] => "none".to_owned(),
-            known => known.join(", "),
+            [] => "this takes none".to_owned(),
+            known => format!("known are: {}", known.join(", ")),
         };
         // What a caller wrote is shown to that caller only, and shortly.
         let name: String = name.chars().take(40).collect();
         Err(Problem::bad_request(format!(
-            "there is no parameter `{name}` here; known are: {known}"
+            "there is no parameter `{name}` here; {known}"
         )))
     }
 }

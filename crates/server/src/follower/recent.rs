@@ -53,14 +53,14 @@ impl Recent {
     }
 
     /// Events are decoded in their order.
-    pub(super) fn decoded(&self, sequence: Sequence, now_ms: u64) {
+    pub(crate) fn decoded(&self, sequence: Sequence, now_ms: u64) {
         if let Some(slot) = self.kept().slot(sequence) {
             slot.decoded_ms = now_ms;
         }
     }
 
     /// Events are handled in any order.
-    pub(super) fn handled(&self, sequence: Sequence, now_ms: u64) {
+    pub(crate) fn handled(&self, sequence: Sequence, now_ms: u64) {
         if let Some(slot) = self.kept().known(sequence) {
             slot.handled_ms = now_ms;
         }

@@ -6,7 +6,7 @@
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
-    io,
+    io::{self, ErrorKind},
     net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
@@ -101,8 +101,9 @@ where
             speak_http(shared, stream, remote, Scheme::HTTPS, certified).await;
         }
         Ok(Err(error)) => {
-            // Whoever looks whether the port is open goes without a word.
-            if error.kind() != io::ErrorKind::UnexpectedEof {
+            // Whoever looks whether the port is open goes without a word; whoever refuses the certificate says so.
+            let without_a_word = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset];
+            if !without_a_word.contains(&error.kind()) {
                 shared.options.failures.tls.inc();
             }
             debug!(%error, "TLS handshake failed");

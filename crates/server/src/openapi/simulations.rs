@@ -1,5 +1,6 @@
 //! Operations that no attribute can write: the simulation of each installed command, made from the one that is written
-//! once. With `payload.rs` and `parameters.rs` the only place that knows poem-openapi's registry, which is not part of its documented API.
+//! once. With `payload.rs` and `parameters.rs` the only place that knows poem-openapi's registry, which is not part of its
+//! documented API.
 
 use std::{collections::HashMap, marker::PhantomData, sync::Arc};
 

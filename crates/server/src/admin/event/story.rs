@@ -53,10 +53,15 @@ pub(crate) enum StepName {
 
 /// What the steps are told from.
 pub(crate) struct Told<'a> {
+    /// The event.
     pub(crate) stored: &'a StoredEvent,
-    /// How many kinds of drift its body has; `None` without a plug-in.
-    pub(crate) drift: Option<usize>,
+    /// Whether a plug-in is installed that can read its body.
+    pub(crate) is_readable: bool,
+    /// How many kinds of drift its body has.
+    pub(crate) drift: usize,
+    /// Where it stands.
     pub(crate) standing: &'a Standing,
+    /// When it was decoded and handled, where that is known.
     pub(crate) times: Times,
 }
 
@@ -87,8 +92,8 @@ impl Told<'_> {
         }
         let journaled_ms = Some(self.stored.journaled_ms);
         steps.push(self.step(StepName::Journaled, journaled_ms, String::new()));
-        if let Some(kinds) = self.drift {
-            let found = match kinds {
+        if self.is_decoded() {
+            let found = match self.drift {
                 0 => "without drift".to_owned(),
                 1 => "with 1 kind of drift".to_owned(),
                 kinds => format!("with {kinds} kinds of drift"),
@@ -97,6 +102,13 @@ impl Told<'_> {
         }
         steps.extend(self.end());
         steps
+    }
+
+    /// Whether its body was read already, as far as can be told: when is known of the latest ones only.
+    fn is_decoded(&self) -> bool {
+        let is_over = matches!(self.standing, Standing::Done | Standing::Failed(_));
+        let is_answered = self.stored.envelope.verdict.is_some();
+        self.is_readable && (self.times.decoded_ms.is_some() || is_over || is_answered)
     }
 
     /// What its handler made of it; nothing as long as it runs.

@@ -303,10 +303,11 @@ async fn an_event_has_a_story() {
         "journaled at a time",
     ];
     let told = |end: &[&'static str]| [&begin[..], end].concat();
+    assert_eq!(story(&log, id), begin, "nobody has looked at it");
+    log.finder.recent.decoded(id.sequence(), 1_769_846_400_400);
     assert_eq!(
         story(&log, id),
-        told(&["decoded with 1 kind of drift"]),
-        "an event that waits"
+        told(&["decoded at a time with 1 kind of drift"])
     );
     let outcome = Outcome {
         sequence: id.sequence(),
@@ -328,10 +329,17 @@ async fn an_event_has_a_story() {
     let cursor = (COMMAND, id.sequence());
     let done = (id.sequence(), COMMAND);
     log.state.save(&[cursor], &[], &[done]).unwrap();
+    log.finder.recent.handled(id.sequence(), 1_769_846_400_450);
+    let steps = detail(&log, id).story;
+    let after_ms: Vec<Option<u64>> = steps.iter().map(|step| step.after_ms).collect();
+    let journaled_ms = after_ms[2];
     assert_eq!(
-        story(&log, id),
-        told(&["decoded with 1 kind of drift", "handled"])
+        after_ms,
+        [Some(0), None, journaled_ms, Some(400), Some(450)]
     );
+    let unreadable = log.append_raw("shop", COMMAND, "not JSON").await;
+    log.finder.recent.decoded(unreadable.sequence(), 1);
+    assert_eq!(story(&log, unreadable), begin, "nothing could be decoded");
     let unknown = log.append_raw("shop", "No.Such", "{}").await;
     assert_eq!(story(&log, unknown), begin, "no plug-in decodes it");
 }
