@@ -258,6 +258,7 @@ impl Ingest {
                 proof: genuine.proof,
                 simulated: matches!(arrival.peer, Peer::Simulated),
                 verdict: None,
+                trace: None,
             }),
             installed: self.shared.dispatcher.get(command),
             ruling,

@@ -107,6 +107,7 @@ async fn append(journal: &Journal, body: &'static str) {
         proof: Proof::default(),
         simulated: false,
         verdict: None,
+        trace: None,
     };
     let id = appender.append(envelope, body.into()).await.unwrap();
     let mut head = journal.head();
