@@ -171,6 +171,7 @@ mod tests {
             "journal",
             "handlers",
             "log",
+            "traces",
             "shutdown",
             "apps",
             "deciders",

@@ -140,7 +140,8 @@ fn read_token(key: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<Tok
         .ok()
 }
 
-fn parse_url(text: &str) -> Option<http::Uri> {
+/// A URL of `http` or `https` that nothing has to be taken out of before something is put behind it.
+pub(super) fn parse_url(text: &str) -> Option<http::Uri> {
     let url: http::Uri = text.parse().ok()?;
     let authority = url.authority()?;
     let is_http = ["http", "https"].contains(&url.scheme_str()?);
