@@ -26,3 +26,4 @@ mod repeats;
 mod shutdown;
 mod store;
 mod sums;
+mod traces;

@@ -34,6 +34,7 @@ use crate::{
     handlers::Handlers,
     metrics::{Metrics, signed},
     throttle::Throttle,
+    traces::Traces,
 };
 
 use finished::Finished;
@@ -56,6 +57,8 @@ pub(crate) struct Parts {
     pub handlers: Arc<Handlers>,
     /// Where everything is counted.
     pub metrics: Arc<Metrics>,
+    /// Where attempts are told of.
+    pub traces: Traces,
 }
 
 /// The running follower.
@@ -287,7 +290,8 @@ impl Follower {
                 found_by.extend(FoundBy::of(&event, Subjects::default()));
                 continue;
             };
-            if !prepared.drift.is_empty() {
+            let has_drift = !prepared.drift.is_empty();
+            if has_drift {
                 self.parts.metrics.handler(index).drift.inc();
                 // Roughly right after a crash: what was read since the last save, about a second's worth, is counted
                 // twice where it is read again, and not at all where the index was ahead and the reading starts there.
@@ -300,7 +304,7 @@ impl Follower {
                 found_by.extend(FoundBy::of(&event, subjects));
             }
             if let Some(progress) = self.command_at(index) {
-                progress.offer(event, prepared);
+                progress.offer(event, prepared.work, has_drift);
             }
         }
         self.position = last;
@@ -334,7 +338,8 @@ impl Follower {
         let log_id = self.head.borrow().log_id;
         for progress in &mut self.commands {
             let id = |event: &StoredEvent| EventId::new(log_id, event.sequence, event.journaled_ms);
-            progress.submit(&self.parts.handlers, &self.finished, id);
+            let (handlers, traces) = (&self.parts.handlers, &self.parts.traces);
+            progress.submit(handlers, traces, &self.finished, id);
         }
     }
 

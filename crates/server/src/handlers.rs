@@ -118,6 +118,20 @@ const ASKED: u64 = 0;
 /// How many threads of one command may be blocked before no further one is started.
 const ABANDONED_MAX: usize = 4;
 
+// === impl FailureReason ===
+
+impl FailureReason {
+    /// In a word.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Panic => "panic",
+            Self::Timeout => "timeout",
+            Self::Busy => "busy",
+        }
+    }
+}
+
 // === impl Handlers ===
 
 impl Handlers {

@@ -19,3 +19,4 @@ mod readiness;
 pub mod run;
 mod throttle;
 mod time;
+mod traces;

@@ -19,6 +19,7 @@ impl Progress {
         match done.ran {
             Ok(_) => {
                 self.metrics().ok.inc();
+                self.end_span(done.sequence, "ok");
                 if retried.is_some() {
                     self.done.push(done.sequence);
                 }
@@ -41,6 +42,7 @@ impl Progress {
     }
 
     fn fail(&mut self, sequence: Sequence, attempts: u32, failure: Failure) {
+        self.end_span(sequence, failure.reason.as_str());
         let metrics = self.metrics();
         let (reason, counter) = match failure.reason {
             FailureReason::Error => (Reason::Error, &metrics.error),
@@ -72,8 +74,19 @@ impl Progress {
         });
     }
 
+    /// Ends what is told of an attempt.
+    fn end_span(&mut self, sequence: Sequence, outcome: &'static str) {
+        if let Some(mut span) = self.spans.remove(&sequence) {
+            span.set("callback.outcome", outcome);
+            if outcome != "ok" {
+                span.fail(outcome);
+            }
+        }
+    }
+
     /// An attempt that did not end: it is made again.
     pub(in crate::follower) fn lose(&mut self, sequence: Sequence) {
+        self.end_span(sequence, "lost");
         if self.running.contains_key(&sequence) {
             self.lost.push(sequence);
         } else if let Some(Retry { outcome, .. }) = self.end(sequence) {
