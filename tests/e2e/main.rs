@@ -20,6 +20,7 @@ mod harness;
 mod journal;
 mod kill;
 mod live;
+mod logs;
 mod odd_bodies;
 mod privacy;
 mod repeats;

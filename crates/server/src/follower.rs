@@ -33,7 +33,6 @@ use tracing::error;
 use crate::{
     handlers::Handlers,
     metrics::{Metrics, signed},
-    throttle::Throttle,
     traces::Traces,
 };
 
@@ -89,12 +88,6 @@ pub(crate) struct Follower {
     trimmed: Instant,
     live_stall: Stall,
     index_stall: Stall,
-    /// For each kind of line that may repeat.
-    damage: Throttle,
-    read_failures: Throttle,
-    state_failures: Throttle,
-    trim_failures: Throttle,
-    index_failures: Throttle,
 }
 
 /// One read of the log.
@@ -193,11 +186,6 @@ impl Follower {
             trimmed: Instant::now(),
             live_stall: Stall::default(),
             index_stall: Stall::default(),
-            damage: Throttle::default(),
-            read_failures: Throttle::default(),
-            state_failures: Throttle::default(),
-            trim_failures: Throttle::default(),
-            index_failures: Throttle::default(),
             parts,
         })
     }
@@ -243,7 +231,7 @@ impl Follower {
                 Ok(has_more) => is_behind |= has_more,
                 Err(error) => {
                     progress.stall();
-                    tell(&self.read_failures, &error);
+                    tell(&error);
                 }
             }
         }
@@ -265,7 +253,7 @@ impl Follower {
             }
             Err(error) => {
                 self.live_stall.begin();
-                tell(&self.read_failures, &error);
+                tell(&error);
                 false
             }
         }
@@ -319,12 +307,10 @@ impl Follower {
     /// Nobody can tell whose a damaged row was, so that no handler can be said to have missed it: it is counted.
     fn pass_over(&self, sequence: Sequence) {
         self.parts.metrics.damaged.inc();
-        if let Some(held_back) = self.damage.pass(Instant::now()) {
-            error!(
-                sequence,
-                held_back, "an event in the journal is damaged; it is passed over"
-            );
-        }
+        error!(
+            sequence,
+            "an event in the journal is damaged; it is passed over"
+        );
     }
 
     /// Decodes an event for its plug-in and tells the plug-in's place; nothing when none is installed.
@@ -388,9 +374,7 @@ fn places(commands: &[Progress], installed: usize) -> Vec<Option<usize>> {
     places
 }
 
-fn tell(throttle: &Throttle, error: &(dyn Error + 'static)) {
-    if let Some(held_back) = throttle.pass(Instant::now()) {
-        let error = Causes(error);
-        error!(%error, held_back, "a part of the follower can't go on; it tries again");
-    }
+fn tell(error: &(dyn Error + 'static)) {
+    let error = Causes(error);
+    error!(%error, "a part of the follower can't go on; it tries again");
 }

@@ -52,6 +52,8 @@ pub(crate) struct Metrics {
     pub follower_lag: IntGauge,
     /// Events that were found damaged when the follower read them first.
     pub damaged: IntCounter,
+    /// Lines that the log had no place for.
+    pub log_lines_held_back: IntCounter,
     /// What became of spans.
     pub spans: SpanMetrics,
     /// 1 while `/readyz` says 200.
@@ -157,6 +159,10 @@ impl Metrics {
             damaged: registration.counter(
                 "gateway_journal_damaged_total",
                 "Events that can't be read from the journal, which no handler gets; `journal check` names them.",
+            ),
+            log_lines_held_back: registration.counter(
+                "gateway_log_lines_held_back_total",
+                "Lines that are not in the log because there were too many of their kind.",
             ),
             spans: SpanMetrics::new(&registration),
             ready: registration.gauge("gateway_ready", "1 while /readyz answers 200."),

@@ -19,7 +19,6 @@ use crate::{
     config::CheckedDecider,
     ingest::Reserved,
     metrics::DeciderMetrics,
-    throttle::Throttle,
     traces::{Span, Trace},
 };
 
@@ -34,8 +33,6 @@ pub(crate) struct Decider {
     breaker: Breaker,
     places: Arc<Semaphore>,
     metrics: DeciderMetrics,
-    opened: Throttle,
-    closed: Throttle,
 }
 
 /// What a decider is asked.
@@ -141,8 +138,6 @@ impl Decider {
             places: Arc::new(Semaphore::new(checked.config.concurrency)),
             checked: checked.clone(),
             metrics,
-            opened: Throttle::default(),
-            closed: Throttle::default(),
         })
     }
 
@@ -294,7 +289,6 @@ impl Decider {
     }
 
     fn turn(&self, attempt: Attempt, no_answer: Option<&NoAnswer>) {
-        let now = Instant::now();
         let decider = &self.name;
         match no_answer {
             // Too little time says nothing.
@@ -303,23 +297,17 @@ impl Decider {
             // It was not asked at all: that says nothing, and a probe is to be made again.
             Some(no_answer) if no_answer.reason == PolicyReason::Busy && !attempt.is_probe() => {}
             Some(no_answer) if no_answer.is_down || no_answer.reason == PolicyReason::Busy => {
-                if self.breaker.failed(attempt, now)
-                    && let Some(held_back) = self.opened.pass(now)
-                {
+                if self.breaker.failed(attempt, Instant::now()) {
                     let reason = no_answer.reason.as_str();
                     warn!(
                         decider,
-                        reason,
-                        held_back,
-                        "the decider has failed too often in a row; the policy answers"
+                        reason, "the decider has failed too often in a row; the policy answers"
                     );
                 }
             }
             _ => {
-                if self.breaker.succeeded(attempt)
-                    && let Some(held_back) = self.closed.pass(now)
-                {
-                    warn!(decider, held_back, "the decider answers again");
+                if self.breaker.succeeded(attempt) {
+                    warn!(decider, "the decider answers again");
                 }
             }
         }

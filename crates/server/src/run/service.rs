@@ -11,7 +11,7 @@ use gateway_journal::{Index, Journal, State};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
-use super::{Durability, Listeners, port::Port, reload::Reloadable};
+use super::{Durability, HeldBack, Listeners, port::Port, reload::Reloadable};
 use crate::{
     admin,
     config::{Checked, Config, Problems, ShutdownConfig},
@@ -203,6 +203,12 @@ impl Service {
         let is_ready = self.readiness.problems().is_empty();
         self.metrics.ready.set(i64::from(is_ready));
         self.handlers.read_gauges();
+    }
+
+    /// Counts what the log holds back, and says so where it is time.
+    pub(super) fn count_held_back(&self, held_back: &HeldBack) {
+        self.metrics.log_lines_held_back.inc_by(held_back.count());
+        held_back.tell(Instant::now());
     }
 
     /// Something that has ended though nobody stopped it: the process is of no use without it.
