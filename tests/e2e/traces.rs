@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
+    fs,
     time::{Duration, Instant},
 };
 
@@ -19,6 +20,9 @@ use super::harness::{
 };
 
 const C2C: &str = "C2C.CallbackBeforeSendMsg";
+
+/// Found also where somebody shows sixteen bytes of a request in a line.
+const COLLECTOR_TOKEN: &str = "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq";
 
 /// A collector and what it was told.
 struct Collector {
@@ -293,7 +297,15 @@ fn a_collector_hears_nothing_private_and_nothing_of_strangers() {
         Sink::start(Manner::Answer(200, "private-answer".to_owned())).unwrap(),
         allowing(),
     );
-    let setup = collector.traced(Setup::faulty());
+    let setup = collector
+        .traced(Setup::faulty())
+        .variable("GATEWAY_TRACES__TOKEN_FILE", "collector.token")
+        .variable("GATEWAY_LOG__LEVEL", "trace");
+    fs::write(
+        setup.path("collector.token"),
+        format!("{COLLECTOR_TOKEN}\n"),
+    )
+    .unwrap();
     with_deciders(&setup, &decider, &shadow);
     let gateway = setup.start();
     let stranger = ChatApp::new(SHOP, "private-token-of-nobody");
@@ -330,7 +342,9 @@ fn a_collector_hears_nothing_private_and_nothing_of_strangers() {
     let servers = spans.iter().filter(|span| span.kind == SpanKind::Server);
     assert!(drift && servers.clone().count() >= 8, "{spans:#?}");
     assert!(servers.clone().any(|span| span.name == "other"));
+    let bearer = format!("Bearer {COLLECTOR_TOKEN}");
     for heard in &collector.heard {
+        assert_eq!(heard.header("authorization"), Some(bearer.as_str()));
         let lower = heard.text().to_lowercase();
         for secret in ["private", SHOP_TOKEN, &sign, "198.51.100.77", "127.0.0.1"] {
             assert!(!lower.contains(secret), "{secret} in {spans:#?}");
@@ -340,6 +354,11 @@ fn a_collector_hears_nothing_private_and_nothing_of_strangers() {
         .iter()
         .find(|span| span.says("http.response.status_code") == "401");
     assert_eq!(refused, None);
+    let logs = setup.logs();
+    for secret in ["qqqqqqqq", "7171 7171", "private"] {
+        let line = logs.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None);
+    }
 }
 
 #[test]

@@ -14,6 +14,9 @@ use crate::config::{LogConfig, LogFormat};
 pub use limit::HeldBack;
 use limit::Limit;
 
+/// Where the client that sends traces shows what it sends byte by byte, its token included.
+const BYTES: &str = "ureq_proto::util=off";
+
 /// From here on everything is logged as configured; once a process.
 ///
 /// # Errors
@@ -39,8 +42,9 @@ fn subscriber(
     writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
     held_back: HeldBack,
 ) -> anyhow::Result<Box<dyn Subscriber + Send + Sync>> {
+    let filter = EnvFilter::try_new(&config.level)?.add_directive(BYTES.parse()?);
     let logs = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(&config.level)?)
+        .with_env_filter(filter)
         .with_writer(writer)
         .with_ansi(std::io::stderr().is_terminal());
     let limit = Limit(held_back);
