@@ -115,6 +115,7 @@ fn event(serial: u64) -> (Envelope, Bytes) {
         },
         simulated: false,
         verdict: None,
+        trace: None,
     };
     (envelope, body.into())
 }

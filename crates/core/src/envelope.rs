@@ -40,6 +40,9 @@ pub struct Envelope {
     /// What a before-callback was answered; `None` for after-callbacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// The span that was made of its answer, as W3C's `traceparent`; `None` when it was not traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 /// How an event was authenticated: `sign`, `sign+mtls`, `sign+source`, …, or `none`.
@@ -60,6 +63,11 @@ impl Envelope {
     pub fn agreement(&self) -> Option<Agreement> {
         let shadow = self.verdict.as_ref()?.shadow.as_ref()?;
         Some(shadow.agreement)
+    }
+
+    /// The trace that it belongs to, as 32 hexadecimal digits.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.trace.as_deref()?.split('-').nth(1)
     }
 }
 
@@ -151,6 +159,18 @@ mod tests {
     fn reads_an_envelope_of_the_first_version() {
         let stored = r#"{"app":"demo","sdk_app_id":1400000000,"command":"Sns.CallbackFriendDelete","received_ms":1,"proof":"sign"}"#;
         let envelope: Envelope = serde_json::from_str(stored).unwrap();
+        assert_eq!(serde_json::to_string(&envelope).unwrap(), stored);
+        assert_eq!(envelope.trace_id(), None);
+    }
+
+    #[test]
+    fn keeps_its_trace() {
+        let stored = r#"{"app":"demo","sdk_app_id":1400000000,"command":"Sns.CallbackFriendDelete","received_ms":1,"proof":"sign","trace":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}"#;
+        let envelope: Envelope = serde_json::from_str(stored).unwrap();
+        assert_eq!(
+            envelope.trace_id(),
+            Some("0af7651916cd43dd8448eb211c80319c")
+        );
         assert_eq!(serde_json::to_string(&envelope).unwrap(), stored);
     }
 }

@@ -160,6 +160,7 @@ mod tests {
                 proof: Proof::default(),
                 simulated: false,
                 verdict: None,
+                trace: None,
             }),
             event: None,
             attempt: 1,

@@ -10,6 +10,7 @@ mod origins;
 mod policy;
 mod problem;
 mod secret;
+mod traces;
 mod validate;
 
 use std::{
@@ -34,6 +35,7 @@ pub use origins::Origins;
 pub use policy::PolicyConfig;
 pub use problem::{Problem, Problems};
 pub use secret::{SecretError, read_secret};
+pub use traces::CheckedTraces;
 pub use validate::{Checked, check};
 
 /// The most bytes that `callbacks.body_max` may allow.
@@ -53,6 +55,8 @@ pub struct Config {
     pub handlers: HandlersConfig,
     /// Logs on standard error.
     pub log: LogConfig,
+    /// Traces for a collector.
+    pub traces: TracesConfig,
     /// What happens on SIGTERM.
     pub shutdown: ShutdownConfig,
     /// The apps, by name.
@@ -158,6 +162,23 @@ pub enum LogFormat {
     Human,
     /// One JSON object a line.
     Json,
+}
+
+/// `[traces]`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TracesConfig {
+    /// The collector's URL, before `/v1/traces`; without it nothing is traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The share of callbacks that is traced, from 0 to 1.
+    pub sampled: f64,
+    /// The file of the bearer token that the collector wants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+    /// The authority of its certificate, in the place of the public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
 }
 
 /// `[shutdown]`.

@@ -10,6 +10,6 @@ mod policy;
 mod rulings;
 mod thread;
 
-pub(crate) use decider::{Budget, Decider, NoAnswer, Question};
+pub(crate) use decider::{Budget, Decider, NoAnswer, Question, Role};
 pub(crate) use policy::Policy;
 pub(crate) use rulings::{Ruling, Rulings, Who};

@@ -36,7 +36,7 @@ use crate::{
     clock,
     handlers::Handlers,
     metrics::{Metrics, signed},
-    throttle::Throttle,
+    traces::Traces,
 };
 
 use finished::Finished;
@@ -64,6 +64,8 @@ pub(crate) struct Parts {
     pub metrics: Arc<Metrics>,
     /// Told when events were decoded and handled.
     pub recent: Arc<Recent>,
+    /// Where attempts are told of.
+    pub traces: Traces,
 }
 
 /// The running follower.
@@ -98,12 +100,6 @@ pub(crate) struct Follower {
     trimmed: Instant,
     live_stall: Stall,
     index_stall: Stall,
-    /// For each kind of line that may repeat.
-    damage: Throttle,
-    read_failures: Throttle,
-    state_failures: Throttle,
-    trim_failures: Throttle,
-    index_failures: Throttle,
 }
 
 /// One read of the log.
@@ -213,11 +209,6 @@ impl Follower {
             trimmed: Instant::now(),
             live_stall: Stall::default(),
             index_stall: Stall::default(),
-            damage: Throttle::default(),
-            read_failures: Throttle::default(),
-            state_failures: Throttle::default(),
-            trim_failures: Throttle::default(),
-            index_failures: Throttle::default(),
             parts,
         })
     }
@@ -265,7 +256,7 @@ impl Follower {
                 Ok(has_more) => is_behind |= has_more,
                 Err(error) => {
                     progress.stall();
-                    tell(&self.read_failures, &error);
+                    tell(&error);
                 }
             }
         }
@@ -287,7 +278,7 @@ impl Follower {
             }
             Err(error) => {
                 self.live_stall.begin();
-                tell(&self.read_failures, &error);
+                tell(&error);
                 false
             }
         }
@@ -314,7 +305,8 @@ impl Follower {
                 continue;
             };
             self.parts.recent.decoded(event.sequence, now_ms);
-            if !prepared.drift.is_empty() {
+            let has_drift = !prepared.drift.is_empty();
+            if has_drift {
                 self.parts.metrics.handler(index).drift.inc();
                 // Roughly right after a crash: what was read since the last save, about a second's worth, is counted
                 // twice where it is read again, and not at all where the index was ahead and the reading starts there.
@@ -327,7 +319,7 @@ impl Follower {
                 found_by.extend(FoundBy::of(&event, subjects));
             }
             if let Some(progress) = self.command_at(index) {
-                progress.offer(event, prepared);
+                progress.offer(event, prepared.work, has_drift);
             }
         }
         self.position = last;
@@ -342,12 +334,10 @@ impl Follower {
     /// Nobody can tell whose a damaged row was, so that no handler can be said to have missed it: it is counted.
     fn pass_over(&self, sequence: Sequence) {
         self.parts.metrics.damaged.inc();
-        if let Some(held_back) = self.damage.pass(Instant::now()) {
-            error!(
-                sequence,
-                held_back, "an event in the journal is damaged; it is passed over"
-            );
-        }
+        error!(
+            sequence,
+            "an event in the journal is damaged; it is passed over"
+        );
     }
 
     /// Decodes an event for its plug-in and tells the plug-in's place; nothing when none is installed.
@@ -361,7 +351,8 @@ impl Follower {
         let log_id = self.head.borrow().log_id;
         for progress in &mut self.commands {
             let id = |event: &StoredEvent| EventId::new(log_id, event.sequence, event.journaled_ms);
-            progress.submit(&self.parts.handlers, &self.finished, id);
+            let (handlers, traces) = (&self.parts.handlers, &self.parts.traces);
+            progress.submit(handlers, traces, &self.finished, id);
         }
     }
 
@@ -413,9 +404,7 @@ fn places(commands: &[Progress], installed: usize) -> Vec<Option<usize>> {
     places
 }
 
-fn tell(throttle: &Throttle, error: &(dyn Error + 'static)) {
-    if let Some(held_back) = throttle.pass(Instant::now()) {
-        let error = Causes(error);
-        error!(%error, held_back, "a part of the follower can't go on; it tries again");
-    }
+fn tell(error: &(dyn Error + 'static)) {
+    let error = Causes(error);
+    error!(%error, "a part of the follower can't go on; it tries again");
 }

@@ -11,21 +11,20 @@ use std::{
     fmt, io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use gateway_core::{Causes, Context, Dispatcher, Envelope, Phase, Work};
 use prometheus::IntGauge;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tracing::error;
+use tracing::{error, field::display};
 
 use crate::{
     config::HandlersConfig,
     metrics::{Metrics, signed},
-    throttle::Throttle,
 };
 
-use worker::Worker;
+use worker::{Holder, Worker};
 
 /// One lane for each installed plug-in.
 #[derive(Debug)]
@@ -41,7 +40,6 @@ pub(crate) struct Lane {
     time_limit: Duration,
     threads: Mutex<Threads>,
     abandoned: IntGauge,
-    throttle: Throttle,
 }
 
 /// The thread in use, and those that a handler blocks; they end when it lets go of them.
@@ -105,18 +103,6 @@ pub(crate) enum FailureReason {
     Busy,
 }
 
-impl FailureReason {
-    /// Its name in the API.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Panic => "panic",
-            Self::Timeout => "timeout",
-            Self::Busy => "busy",
-        }
-    }
-}
-
 /// Handlers of after-commands get this long.
 const AFTER_TIME_LIMIT: Duration = Duration::from_secs(30);
 
@@ -129,6 +115,20 @@ const ASKED: u64 = 0;
 
 /// How many threads of one command may be blocked before no further one is started.
 const ABANDONED_MAX: usize = 4;
+
+// === impl FailureReason ===
+
+impl FailureReason {
+    /// In a word.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Panic => "panic",
+            Self::Timeout => "timeout",
+            Self::Busy => "busy",
+        }
+    }
+}
 
 // === impl Handlers ===
 
@@ -151,7 +151,6 @@ impl Handlers {
                 },
                 threads: Mutex::default(),
                 abandoned: metrics.handler(descriptor.index).abandoned_threads.clone(),
-                throttle: Throttle::default(),
             }
         });
         Self {
@@ -260,10 +259,8 @@ impl Lane {
             match self.start(threads.abandoned.len()) {
                 Ok(worker) => threads.current = Some(worker),
                 Err(error) => {
-                    if let Some(held_back) = self.throttle.pass(Instant::now()) {
-                        let error = Causes(&error);
-                        error!(command = self.command, %error, held_back, "no thread for the handler");
-                    }
+                    let error = Causes(&error);
+                    error!(command = self.command, %error, "no thread for the handler");
                 }
             }
         }
@@ -289,22 +286,25 @@ impl Lane {
     pub(crate) fn abandon_if_blocked(&self) -> Option<Abandoned> {
         let mut threads = self.threads();
         let worker = threads.current.as_ref()?;
-        let abandoned = match worker.blocked_by(self.time_limit) {
-            Some(culprit) => Abandoned::Blocked(culprit),
-            None if worker.is_finished() => Abandoned::Died,
+        let culprit = match worker.blocked_by(self.time_limit) {
+            Some(culprit) => Some(culprit),
+            None if worker.is_finished() => None,
             None => return None,
         };
         let thread = threads.current.take()?.abandon();
         let command = self.command;
-        match abandoned {
-            Abandoned::Blocked(_) => {
-                error!(command, "a handler blocks its thread; a new one takes over");
-                threads.abandoned.push(thread);
-                self.count_abandoned(&mut threads);
-            }
-            Abandoned::Died => error!(command, "a handler's thread has died; a new one takes over"),
-        }
-        Some(abandoned)
+        let Some(Holder { ticket, event }) = culprit else {
+            error!(command, "a handler's thread has died; a new one takes over");
+            return Some(Abandoned::Died);
+        };
+        let event = event.map(display);
+        error!(
+            command,
+            event, "a handler blocks its thread; a new one takes over"
+        );
+        threads.abandoned.push(thread);
+        self.count_abandoned(&mut threads);
+        Some(Abandoned::Blocked(ticket))
     }
 
     fn threads(&self) -> MutexGuard<'_, Threads> {
@@ -343,6 +343,17 @@ impl Reply {
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Reply")
+    }
+}
+
+// === impl Job ===
+
+impl Job {
+    fn holder(&self) -> Holder {
+        Holder {
+            ticket: self.ticket,
+            event: self.cx.event,
+        }
     }
 }
 

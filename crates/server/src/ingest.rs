@@ -33,6 +33,7 @@ use crate::{
     handlers::Handlers,
     listener::Arrival,
     metrics::{AppMetrics, Metrics, Outcome},
+    traces::{Begun, Traces},
 };
 
 pub(crate) use live::Live;
@@ -46,7 +47,7 @@ use refusals::skew_seconds;
 pub(crate) use refusals::{Refusals, Refused};
 use repeats::{Fingerprint, Repeats, Turn};
 pub(crate) use seen::Seen;
-use tally::Tally;
+use tally::{Tally, closed_name};
 
 /// The callback endpoint of one runtime.
 #[derive(Debug, Clone)]
@@ -66,6 +67,8 @@ pub(crate) struct Shared {
     pub handlers: Arc<Handlers>,
     /// Where everything is counted.
     pub metrics: Arc<Metrics>,
+    /// Where a callback's spans begin.
+    pub traces: Traces,
     /// The path of the callback URL, for `simulate`.
     pub path: String,
     /// The longest body, in bytes.
@@ -130,6 +133,7 @@ impl Shared {
         dispatcher: Dispatcher,
         handlers: Arc<Handlers>,
         metrics: Arc<Metrics>,
+        traces: Traces,
         config: &CallbacksConfig,
     ) -> Self {
         Self {
@@ -137,6 +141,7 @@ impl Shared {
             dispatcher,
             handlers,
             metrics,
+            traces,
             path: config.path.clone(),
             body_max: in_memory(config.body_max),
             deadline: config.deadline,
@@ -169,7 +174,7 @@ impl Ingest {
     async fn receive(&self, admitted: Admitted<'_>, body: UnreadBody) -> Result<Response, Refusal> {
         let shared = &*self.shared;
         let Admitted {
-            envelope,
+            mut envelope,
             installed,
             ruling,
             query,
@@ -183,17 +188,24 @@ impl Ingest {
         };
         let deadline = first_byte + shared.deadline;
         let _place = shared.in_flight.enter(phase)?;
-        let tally = Tally::new(&shared.metrics, app, installed, phase, first_byte);
+        let span = shared.traces.callback(&Begun {
+            envelope: &envelope,
+            command: closed_name(installed),
+            phase,
+            first_byte,
+        });
+        envelope.trace = span.parent();
+        let tally = Tally::new(&shared.metrics, app, installed, phase, first_byte, span);
         let body_max = shared.body_max;
         let reading = shared.in_flight.read(phase, body, body_max, deadline);
         let (body, reserved) = match reading.await {
             Ok(read) => read,
             Err(_) if self.is_late(&tally) => {
-                tally.end(Outcome::Unanswered);
+                tally.end(Outcome::Unanswered, None);
                 return std::future::pending().await;
             }
             Err(refusal) => {
-                tally.refuse();
+                tally.refuse(refusal);
                 return Err(refusal);
             }
         };
@@ -265,6 +277,7 @@ impl Ingest {
                 proof: genuine.proof,
                 simulated: matches!(arrival.peer, Peer::Simulated),
                 verdict: None,
+                trace: None,
             }),
             installed: self.shared.dispatcher.get(command),
             ruling,
@@ -287,9 +300,7 @@ impl Ingest {
             match Box::pin(self.shared.repeats.turn(fingerprint)).await {
                 Turn::First(first) => return self.decide(received, Some(first)).await,
                 Turn::Repeat(ack) => {
-                    return Ok(
-                        self.end(received.tally, Outcome::Repeated, || Ending::Ack(ack, None))
-                    );
+                    return Ok(self.end(received.tally, Outcome::Repeated, ack, None));
                 }
                 // The first one failed: this one takes its place.
                 Turn::Again => {}
@@ -325,17 +336,19 @@ impl Ingest {
             body,
             // The body is in memory until it is synced.
             reserved: _reserved,
-            tally,
+            mut tally,
             ..
         } = received;
+        let syncing = tally.span().trace().inside("journal");
         let appended = match first {
             None => self.appender.append(*envelope, body).await,
             Some(first) => PendingAppend::new(&self.appender, *envelope, body, first).await,
         };
+        drop(syncing);
         let refusal = match appended {
             Ok(event) => {
                 let ack = Bytes::from_static(Ack::OK);
-                return Ok(self.end(tally, Outcome::Ok, || Ending::Ack(ack, Some(event))));
+                return Ok(self.end(tally, Outcome::Ok, ack, Some(event)));
             }
             Err(AppendError::Overloaded) => Refusal::Overload,
             Err(AppendError::Full | AppendError::Unwritable | AppendError::Closed) => {
@@ -344,20 +357,27 @@ impl Ingest {
         };
         if self.is_late(&tally) {
             // A late refusal would end what Chat's retry can still save.
-            return Ok(self.end(tally, Outcome::Unanswered, || Ending::Late));
+            tally.end(Outcome::Unanswered, None);
+            return Ok(Ending::Late);
         }
-        tally.refuse();
+        tally.refuse(refusal);
         Err(refusal)
     }
 
     /// Counts the outcome; an after-callback whose deadline has passed gets no answer.
-    fn end(&self, tally: Tally<'_>, outcome: Outcome, ending: impl FnOnce() -> Ending) -> Ending {
+    fn end(
+        &self,
+        tally: Tally<'_>,
+        outcome: Outcome,
+        ack: Bytes,
+        event: Option<EventId>,
+    ) -> Ending {
         if self.is_late(&tally) {
-            tally.end(Outcome::Unanswered);
+            tally.end(Outcome::Unanswered, event);
             return Ending::Late;
         }
-        tally.end(outcome);
-        ending()
+        tally.end(outcome, event);
+        Ending::Ack(ack, event)
     }
 
     fn is_late(&self, tally: &Tally<'_>) -> bool {

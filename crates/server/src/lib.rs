@@ -17,5 +17,5 @@ mod metrics;
 pub mod openapi;
 mod readiness;
 pub mod run;
-mod throttle;
 mod time;
+mod traces;

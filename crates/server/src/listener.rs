@@ -40,8 +40,6 @@ pub use tls::{Tls, TlsError};
 
 use connection::Shared;
 
-use crate::throttle::Throttle;
-
 /// How long to wait after a failed accept: mostly no file descriptor is free, and one may soon be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -116,7 +114,6 @@ where
     socket.set_nonblocking(true)?;
     let socket = tokio::net::TcpListener::from_std(socket)?;
     let listener = Listener {
-        throttle: Arc::default(),
         shared: Arc::new(Shared {
             endpoint,
             options,
@@ -150,14 +147,6 @@ async fn finish(connections: &mut JoinSet<()>) {
 /// What one call of [`serve`] accepts with.
 struct Listener<E> {
     shared: Arc<Shared<E>>,
-    throttle: Arc<Throttles>,
-}
-
-/// Lines that an attacker or a bug could otherwise repeat at will.
-#[derive(Debug, Default)]
-struct Throttles {
-    accept: Throttle,
-    panic: Throttle,
 }
 
 /// Holds a connection's place and counts it, for as long as it lives.
@@ -201,9 +190,7 @@ impl<E: Endpoint + 'static> Listener<E> {
                     debug!(%error, "a connection was gone before it was accepted");
                 }
                 Err(error) => {
-                    if let Some(held_back) = self.throttle.accept.pass(Instant::now()) {
-                        warn!(%error, held_back, "can't accept connections; trying again");
-                    }
+                    warn!(%error, "can't accept connections; trying again");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -218,13 +205,10 @@ impl<E: Endpoint + 'static> Listener<E> {
         remote: SocketAddr,
     ) -> impl Future<Output = ()> + use<E> {
         let shared = self.shared.clone();
-        let throttle = self.throttle.clone();
         async move {
             let served = AssertUnwindSafe(connection::run(shared, stream, remote));
-            if served.catch_unwind().await.is_err()
-                && let Some(held_back) = throttle.panic.pass(Instant::now())
-            {
-                error!(held_back, "an endpoint panicked; its connection was closed");
+            if served.catch_unwind().await.is_err() {
+                error!("an endpoint panicked; its connection was closed");
             }
             drop(place);
         }

@@ -8,6 +8,7 @@ mod deciders;
 mod described;
 mod handlers;
 mod registration;
+mod spans;
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,6 +27,7 @@ use deciders::{DecidersMetrics, PolicyMetrics};
 pub(crate) use described::{Described, described};
 pub(crate) use handlers::{HandlerMetrics, ProgressMetrics};
 use registration::Registration;
+pub(crate) use spans::SpanMetrics;
 
 /// Every metric of the gateway.
 #[derive(Debug)]
@@ -54,6 +56,10 @@ pub(crate) struct Metrics {
     pub follower_lag: IntGauge,
     /// Events that were found damaged when the follower read them first.
     pub damaged: IntCounter,
+    /// Lines that the log had no place for.
+    pub log_lines_held_back: IntCounter,
+    /// What became of spans.
+    pub spans: SpanMetrics,
     /// 1 while `/readyz` says 200.
     pub ready: IntGauge,
 }
@@ -78,7 +84,7 @@ struct JournalMetrics {
 const LISTENERS: [&str; 2] = ["callbacks", "admin"];
 
 /// The label of commands that are not installed.
-const OTHER: &str = "other";
+pub(crate) const OTHER: &str = "other";
 
 /// Edges in seconds: from a quick sync to one that makes callbacks late.
 const COMMIT_SECONDS: [f64; 12] = [
@@ -171,6 +177,11 @@ impl Metrics {
                 "gateway_journal_damaged_total",
                 "Events that can't be read from the journal, which no handler gets; `journal check` names them.",
             ),
+            log_lines_held_back: registration.counter(
+                "gateway_log_lines_held_back_total",
+                "Lines that are not in the log because there were too many of their kind.",
+            ),
+            spans: SpanMetrics::new(&registration),
             ready: registration.gauge("gateway_ready", "1 while /readyz answers 200."),
             registry: registration.finish(),
         }

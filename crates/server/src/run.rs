@@ -28,6 +28,7 @@ use crate::config::{Checked, Config, Problems};
 
 use service::Service;
 
+pub use logs::HeldBack;
 pub use serve::{ServeError, serve};
 
 /// The sockets, bound before anything is opened, so that two gateways on one port find out at once.
@@ -50,6 +51,8 @@ pub struct Control {
     pub started: oneshot::Sender<()>,
     /// Whether acks mean something.
     pub durability: Durability,
+    /// What the log holds back, which is counted and told of.
+    pub held_back: HeldBack,
 }
 
 /// Whether the journal is synced before an ack.
@@ -114,7 +117,10 @@ pub async fn run<L: List>(
         tokio::select! {
             () = control.shutdown.cancelled() => break None,
             Some(loaded) = control.reload.recv() => service.reload(loaded),
-            _ = gauges.tick() => service.read_gauges(),
+            _ = gauges.tick() => {
+                service.read_gauges();
+                service.count_held_back(&control.held_back);
+            }
         }
         if let Some(part) = service.dead_part() {
             break Some(part);

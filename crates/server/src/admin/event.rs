@@ -66,6 +66,9 @@ pub(crate) struct Event {
     pub proof: String,
     /// Whether it was made by `POST /v1/simulate/…`.
     pub simulated: bool,
+    /// The OpenTelemetry trace of its answer and its handling, where it was traced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
     /// Whom it is about; empty when the command has no plug-in or the body can't be read.
     pub subjects: EventSubjects,
     /// What a before-callback was answered.
@@ -180,6 +183,7 @@ impl Event {
             peer: envelope.peer,
             proof: envelope.proof.to_string(),
             simulated: envelope.simulated,
+            trace_id: envelope.trace_id().map(str::to_owned),
             subjects: EventSubjects {
                 accounts: prepared.subjects.accounts.clone(),
                 groups: prepared.subjects.groups.clone(),
@@ -288,6 +292,7 @@ mod tests {
                 },
                 simulated: false,
                 verdict: None,
+                trace: None,
             },
             body: Bytes::from_static(body),
         }

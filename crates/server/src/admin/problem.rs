@@ -2,7 +2,7 @@
 //!
 //! Whatever goes wrong below the front of the listener becomes a [`Problem`], poem's own errors included.
 
-use std::{fmt, time::Instant};
+use std::fmt;
 
 use gateway_core::Causes;
 use poem::{
@@ -15,7 +15,6 @@ use serde::Serialize;
 use tracing::error;
 
 use super::{finder::FindError, paths};
-use crate::throttle::Throttle;
 
 /// Why a request was not answered as asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,17 +40,12 @@ pub(crate) struct ProblemBody {
     detail: String,
 }
 
-/// The log's share of failures.
-static FAILURES: Throttle = Throttle::new();
-
 /// The media type of a problem.
 pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
 
-/// Logs that something failed, within the log's share of failures, whoever provokes them.
+/// Logs that something failed.
 pub(crate) fn log(what: &str, error: &dyn fmt::Display) {
-    if let Some(held_back) = FAILURES.pass(Instant::now()) {
-        error!(%error, held_back, "failed to {what}");
-    }
+    error!(%error, "failed to {what}");
 }
 
 // === impl Problem ===

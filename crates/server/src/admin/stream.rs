@@ -134,6 +134,7 @@ mod tests {
                 proof: Proof::default(),
                 simulated: false,
                 verdict: None,
+                trace: None,
             },
             body,
         };

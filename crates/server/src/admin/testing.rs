@@ -92,6 +92,7 @@ impl Log {
             proof: Proof::default(),
             simulated: false,
             verdict: None,
+            trace: None,
         };
         let id = self.appender.append(envelope, body.into()).await.unwrap();
         self.head

@@ -177,6 +177,7 @@ mod tests {
             "journal",
             "handlers",
             "log",
+            "traces",
             "shutdown",
             "apps",
             "deciders",

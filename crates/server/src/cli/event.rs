@@ -25,6 +25,7 @@ pub(super) struct Event {
     pub(super) platform: Option<String>,
     pub(super) request_id: Option<String>,
     pub(super) simulated: bool,
+    pub(super) trace_id: Option<String>,
     pub(super) subjects: Subjects,
     pub(super) verdict: Option<Value>,
     pub(super) body: Option<Box<RawValue>>,
@@ -199,6 +200,7 @@ pub(super) mod tests {
             "peer": "198.51.100.2",
             "proof": "sign+mtls",
             "simulated": true,
+            "trace_id": "0af7651916cd43dd8448eb211c80319c",
             "subjects": { "accounts": ["alice", "b\u{1b}[2Job"], "groups": ["lobby"] },
             "body": "BODY",
             "story": [

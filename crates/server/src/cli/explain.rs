@@ -92,6 +92,7 @@ fn facts(event: &Event) -> Vec<(&'static str, String)> {
                 String::new()
             },
         ),
+        ("trace", optional(&event.trace_id)),
         ("accounts", event.subjects.accounts.join(", ")),
         ("groups", event.subjects.groups.join(", ")),
         (

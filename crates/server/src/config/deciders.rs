@@ -140,7 +140,7 @@ fn read_token(key: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<Tok
         .ok()
 }
 
-/// A decider's URL; `None` for what is none, or has parts that make no sense there.
+/// A URL of `http` or `https` that nothing has to be taken out of before something is put behind it.
 pub(crate) fn parse_url(text: &str) -> Option<http::Uri> {
     let url: http::Uri = text.parse().ok()?;
     let authority = url.authority()?;

@@ -15,6 +15,7 @@ use super::{
     commands::{CheckedCommands, check_commands},
     deciders::{CheckedDecider, check_deciders},
     in_memory, secret,
+    traces::{CheckedTraces, check_traces},
 };
 
 /// A configuration that holds together, with the secrets read from their files.
@@ -26,6 +27,8 @@ pub struct Checked {
     pub apps: Apps,
     /// The admin listener's token.
     pub admin_token: Option<SecretString>,
+    /// Where spans go; `None` when nothing is traced.
+    pub traces: Option<CheckedTraces>,
     /// Who may decide, by name.
     pub deciders: BTreeMap<String, CheckedDecider>,
     /// Who decides about every before-command.
@@ -47,6 +50,7 @@ pub fn check(config: Config, descriptors: &[Descriptor]) -> Result<Checked, Prob
     check_callbacks(&config, &mut problems);
     check_capacities(&config, &mut problems);
     let admin_token = check_admin(&config, &mut problems);
+    let traces = check_traces(&config, &mut problems);
     let apps: Vec<App> = config
         .apps
         .iter()
@@ -66,6 +70,7 @@ pub fn check(config: Config, descriptors: &[Descriptor]) -> Result<Checked, Prob
                 config,
                 apps,
                 admin_token,
+                traces,
                 deciders,
                 commands,
                 app_commands,
@@ -345,6 +350,26 @@ mod tests {
                 "callbacks.deadline",
                 "callbacks.threads",
                 "apps.shop.token_files",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_collector_has_a_url_and_files_that_can_be_read() {
+        let endpoint = ("TRACES__ENDPOINT", "https://collector:4318/otlp/");
+        check_keys(&[endpoint, ("TRACES__SAMPLED", "1")], &[]);
+        check_keys(
+            &[
+                ("TRACES__ENDPOINT", "collector:4318"),
+                ("TRACES__SAMPLED", "1.5"),
+                ("TRACES__TOKEN_FILE", "no-such"),
+                ("TRACES__CA", "no-such"),
+            ],
+            &[
+                "traces.sampled",
+                "traces.token_file",
+                "traces.ca",
+                "traces.endpoint",
             ],
         );
     }

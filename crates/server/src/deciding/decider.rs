@@ -15,7 +15,11 @@ use super::{
     thread::DeciderThread,
 };
 use crate::{
-    clock, config::CheckedDecider, ingest::Reserved, metrics::DeciderMetrics, throttle::Throttle,
+    clock,
+    config::CheckedDecider,
+    ingest::Reserved,
+    metrics::DeciderMetrics,
+    traces::{Span, Trace},
 };
 
 /// A service that decides.
@@ -29,8 +33,6 @@ pub(crate) struct Decider {
     breaker: Breaker,
     places: Arc<Semaphore>,
     metrics: DeciderMetrics,
-    opened: Throttle,
-    closed: Throttle,
 }
 
 /// What a decider is asked.
@@ -46,6 +48,17 @@ pub(crate) struct Question {
     pub whole: Option<CheckedAck>,
     /// Whether it is a simulated one.
     pub simulated: bool,
+    /// Where in a trace it is put.
+    pub trace: Trace,
+}
+
+/// What becomes of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It goes to Chat.
+    Decides,
+    /// It is compared.
+    Shadow,
 }
 
 /// How long an answer is waited for.
@@ -77,6 +90,7 @@ struct Asked<'a> {
     attempt: Attempt,
     budget: Budget,
     since: Instant,
+    span: Span,
     is_over: bool,
 }
 
@@ -85,6 +99,9 @@ const BUDGET: HeaderName = HeaderName::from_static("callback-budget-ms");
 
 /// Marks a callback that Chat did not send.
 const SIMULATED: HeaderName = HeaderName::from_static("callback-simulated");
+
+/// Names the question's span, so that the decider's own can join the trace.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("callback-gateway/", env!("CARGO_PKG_VERSION")));
@@ -121,8 +138,6 @@ impl Decider {
             places: Arc::new(Semaphore::new(checked.config.concurrency)),
             checked: checked.clone(),
             metrics,
-            opened: Throttle::default(),
-            closed: Throttle::default(),
         })
     }
 
@@ -170,19 +185,21 @@ impl Decider {
     pub(crate) async fn ask(
         self: &Arc<Self>,
         question: &Arc<Question>,
+        role: Role,
         rules: AckRules,
         budget: Budget,
     ) -> Result<CheckedAck, NoAnswer> {
         match self.breaker.leave(Instant::now(), budget.is_fair) {
             Some(attempt) if !attempt.is_probe() => {
-                return self.attempt(attempt, question, rules, budget).await;
+                let attempting = self.attempt(attempt, question, role, rules, budget);
+                return attempting.await;
             }
             None => {}
             Some(probe) => {
                 let (decider, question) = (Arc::clone(self), Arc::clone(question));
                 // It ends within the budget, there is one at a time, and at a stop nobody misses it.
                 tokio::spawn(async move {
-                    let probing = decider.attempt(probe, &question, rules, budget);
+                    let probing = decider.attempt(probe, &question, role, rules, budget);
                     drop(probing.await);
                 });
             }
@@ -196,6 +213,7 @@ impl Decider {
         self: &Arc<Self>,
         attempt: Attempt,
         question: &Arc<Question>,
+        role: Role,
         rules: AckRules,
         budget: Budget,
     ) -> Result<CheckedAck, NoAnswer> {
@@ -207,17 +225,20 @@ impl Decider {
             self.metrics.count(&busy);
             return busy;
         };
+        let span = self.span(attempt, &question.trace, role);
+        let parent = span.parent();
         let asked = Asked {
             decider: self,
             attempt,
             budget,
             since: Instant::now(),
+            span,
             is_over: false,
         };
         let (decider, question) = (Arc::clone(self), Arc::clone(question));
         let answering = async move {
             let _place = place;
-            decider.answer(&question, rules, budget).await
+            decider.answer(&question, parent, rules, budget).await
         };
         let answered = match timeout_at(budget.ends.into(), self.thread.run(answering)).await {
             Ok(Some(answered)) => answered,
@@ -235,16 +256,30 @@ impl Decider {
     async fn answer(
         &self,
         question: &Question,
+        parent: Option<String>,
         rules: AckRules,
         budget: Budget,
     ) -> Result<CheckedAck, NoAnswer> {
+        let make = || self.request(question, parent.as_deref(), budget);
         // On the heap, so that what is handed to the thread is small.
-        let sending = Box::pin(self.client.send(|| self.request(question, budget)));
+        let sending = Box::pin(self.client.send(make));
         let checked = rules.check(&sending.await?)?;
         if let Some(whole) = &question.whole {
             checked.covers(whole)?;
         }
         Ok(checked)
+    }
+
+    fn span(&self, attempt: Attempt, trace: &Trace, role: Role) -> Span {
+        let mut span = trace.question(match role {
+            Role::Decides => "decider",
+            Role::Shadow => "shadow",
+        });
+        if span.is_on() {
+            span.set("callback.decider", self.name.clone());
+            span.set("callback.probe", attempt.is_probe());
+        }
+        span
     }
 
     /// Feeds the breaker.
@@ -254,7 +289,6 @@ impl Decider {
     }
 
     fn turn(&self, attempt: Attempt, no_answer: Option<&NoAnswer>) {
-        let now = Instant::now();
         let decider = &self.name;
         match no_answer {
             // Too little time says nothing.
@@ -263,29 +297,28 @@ impl Decider {
             // It was not asked at all: that says nothing, and a probe is to be made again.
             Some(no_answer) if no_answer.reason == PolicyReason::Busy && !attempt.is_probe() => {}
             Some(no_answer) if no_answer.is_down || no_answer.reason == PolicyReason::Busy => {
-                if self.breaker.failed(attempt, now)
-                    && let Some(held_back) = self.opened.pass(now)
-                {
+                if self.breaker.failed(attempt, Instant::now()) {
                     let reason = no_answer.reason.as_str();
                     warn!(
                         decider,
-                        reason,
-                        held_back,
-                        "the decider has failed too often in a row; the policy answers"
+                        reason, "the decider has failed too often in a row; the policy answers"
                     );
                 }
             }
             _ => {
-                if self.breaker.succeeded(attempt)
-                    && let Some(held_back) = self.closed.pass(now)
-                {
-                    warn!(decider, held_back, "the decider answers again");
+                if self.breaker.succeeded(attempt) {
+                    warn!(decider, "the decider answers again");
                 }
             }
         }
     }
 
-    fn request(&self, question: &Question, budget: Budget) -> Request<Full<Bytes>> {
+    fn request(
+        &self,
+        question: &Question,
+        parent: Option<&str>,
+        budget: Budget,
+    ) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(question.body.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.target(&question.query);
@@ -299,6 +332,9 @@ impl Decider {
         headers.insert(BUDGET, millis.into());
         if question.simulated {
             headers.insert(SIMULATED, HeaderValue::from_static("true"));
+        }
+        if let Some(parent) = parent.and_then(|parent| HeaderValue::from_str(parent).ok()) {
+            headers.insert(TRACEPARENT, parent);
         }
         request
     }
@@ -324,6 +360,9 @@ impl Asked<'_> {
         let Decider { metrics, .. } = self.decider;
         metrics.duration.observe(self.since.elapsed().as_secs_f64());
         metrics.count(answered);
+        if let Err(no_answer) = answered {
+            self.span.fail(no_answer.reason.as_str());
+        }
         self.decider.learn(self.attempt, answered.as_ref().err());
     }
 }
@@ -334,6 +373,7 @@ impl Drop for Asked<'_> {
             return;
         }
         self.decider.metrics.abandoned.inc();
+        self.span.fail("abandoned");
         let time = self.budget.ends.saturating_duration_since(self.since);
         let late = NoAnswer {
             is_down: self.budget.is_fair,

@@ -1,7 +1,5 @@
 //! Bringing events' subjects to the index, and the index back to the live position.
 
-use std::time::Instant;
-
 use gateway_core::{Agreement, Causes, Subjects};
 use gateway_journal::{Key, Row, Sequence, StoredEvent};
 use tracing::warn;
@@ -27,7 +25,7 @@ impl Follower {
             Ok(rows) => rows,
             Err(error) => {
                 self.index_stall.begin();
-                tell(&self.read_failures, &error);
+                tell(&error);
                 return false;
             }
         };
@@ -54,10 +52,8 @@ impl Follower {
         let added = self.parts.index.add(entries, through);
         if let Err(error) = &added {
             self.index_stall.begin();
-            if let Some(held_back) = self.index_failures.pass(Instant::now()) {
-                let error = Causes(error);
-                warn!(%error, held_back, "events are not indexed; it is tried again");
-            }
+            let error = Causes(error);
+            warn!(%error, "events are not indexed; it is tried again");
         }
         added.is_ok()
     }

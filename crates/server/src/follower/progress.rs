@@ -19,6 +19,7 @@ use crate::{
     clock,
     handlers::{Handlers, Job, Reply},
     metrics::{Metrics, ProgressMetrics},
+    traces::{Span, Traces},
 };
 
 /// The progress of one after-command.
@@ -37,7 +38,9 @@ pub(super) struct Progress {
     /// Among `running`: lost with an abandoned thread, to be read again.
     lost: Vec<Sequence>,
     /// Ready for the thread.
-    gathered: Vec<(StoredEvent, Work, u32)>,
+    gathered: Vec<Gathered>,
+    /// Of the attempts with the thread: their spans, as far as they are traced.
+    spans: BTreeMap<Sequence, Span>,
     bytes: usize,
     bytes_max: usize,
     generation: u64,
@@ -55,11 +58,22 @@ pub(super) struct Progress {
     pub(super) replayed: Vec<Replayed>,
 }
 
-/// A later attempt that is about to start.
+/// An attempt that is about to start.
+#[derive(Debug)]
+struct Gathered {
+    event: StoredEvent,
+    work: Work,
+    number: u32,
+    /// Whether the body says what our types don't expect.
+    has_drift: bool,
+}
+
+/// A later attempt that is about to be counted, and to start.
 #[derive(Debug)]
 pub(super) struct Attempt {
     event: StoredEvent,
     work: Work,
+    has_drift: bool,
     /// What the state is to know of it: the attempt counts before it starts.
     pub(super) outcome: Outcome,
 }
@@ -104,6 +118,7 @@ impl Progress {
             retrying: BTreeMap::new(),
             lost: Vec::new(),
             gathered: Vec::new(),
+            spans: BTreeMap::new(),
             bytes: 0,
             bytes_max,
             generation: 0,
@@ -184,7 +199,7 @@ impl Progress {
     }
 
     /// Takes an event from the live reading, or leaves it to be read again later.
-    pub(super) fn offer(&mut self, event: StoredEvent, prepared: Prepared) {
+    pub(super) fn offer(&mut self, event: StoredEvent, work: Option<Work>, has_drift: bool) {
         if !self.is_attached {
             return;
         }
@@ -193,7 +208,7 @@ impl Progress {
             self.read = event.sequence - 1;
             return;
         }
-        self.take(event, prepared.work);
+        self.take(event, work, has_drift);
     }
 
     /// The live reading has come to `position`.
@@ -232,8 +247,7 @@ impl Progress {
             }
             // A damaged row is of an unknown command; the live reading has told of it.
             if let Row::Event(event) = row {
-                let work = self.installed.prepare(&event.body).work;
-                self.take(event, work);
+                self.prepare_and_take(event);
             }
         }
         self.read = page.next.map_or(position, |next| next.min(position));
@@ -250,24 +264,31 @@ impl Progress {
         for sequence in std::mem::take(&mut self.lost) {
             self.end(sequence);
             match events.next_if(|event| event.sequence == sequence) {
-                Some(event) => {
-                    let work = self.installed.prepare(&event.body).work;
-                    self.take(event, work);
-                }
+                Some(event) => self.prepare_and_take(event),
                 None => self.give_up_unreadable(sequence, 1),
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, event: StoredEvent, work: Option<Work>) {
+    fn prepare_and_take(&mut self, event: StoredEvent) {
+        let Prepared { work, drift, .. } = self.installed.prepare(&event.body);
+        self.take(event, work, !drift.is_empty());
+    }
+
+    fn take(&mut self, event: StoredEvent, work: Option<Work>, has_drift: bool) {
         let Some(work) = work else {
             self.give_up_undecodable(event.sequence);
             return;
         };
         self.bytes += event.body.len();
         self.running.insert(event.sequence, event.body.len());
-        self.gathered.push((event, work, 1));
+        self.gathered.push(Gathered {
+            event,
+            work,
+            number: 1,
+            has_drift,
+        });
     }
 
     /// How many events more may be taken.
@@ -307,7 +328,8 @@ impl Progress {
                 self.give_up_unreadable(outcome.sequence, outcome.attempts);
                 continue;
             };
-            let Some(work) = self.installed.prepare(&event.body).work else {
+            let Prepared { work, drift, .. } = self.installed.prepare(&event.body);
+            let Some(work) = work else {
                 self.give_up_undecodable(event.sequence);
                 continue;
             };
@@ -316,6 +338,7 @@ impl Progress {
             attempts.push(Attempt {
                 event,
                 work,
+                has_drift: !drift.is_empty(),
                 outcome,
             });
         }
@@ -327,27 +350,40 @@ impl Progress {
         let Attempt {
             event,
             work,
+            has_drift,
             outcome,
         } = attempt;
         let (bytes, number) = (event.body.len(), outcome.attempts);
         self.bytes += bytes;
         self.retrying
             .insert(event.sequence, Retry { outcome, bytes });
-        self.gathered.push((event, work, number));
+        self.gathered.push(Gathered {
+            event,
+            work,
+            number,
+            has_drift,
+        });
     }
 
     /// Starts an attempt that somebody wishes.
     pub(super) fn replay(&mut self, event: StoredEvent, work: Work, replaying: Replaying) {
         let attempt = replaying.known.as_ref().map_or(0, |known| known.attempts) + 1;
         self.bytes += replaying.bytes;
-        self.replaying.insert(event.sequence, replaying);
-        self.gathered.push((event, work, attempt));
+        let (sequence, has_drift) = (event.sequence, replaying.has_drift);
+        self.replaying.insert(sequence, replaying);
+        self.gathered.push(Gathered {
+            event,
+            work,
+            number: attempt,
+            has_drift,
+        });
     }
 
     /// Hands what was gathered to the command's thread.
     pub(super) fn submit(
         &mut self,
         handlers: &Handlers,
+        traces: &Traces,
         finished: &Arc<Finished>,
         id: impl Fn(&StoredEvent) -> EventId,
     ) {
@@ -355,16 +391,21 @@ impl Progress {
             return;
         }
         let (index, generation) = (self.index(), self.generation);
-        let job = |(event, work, attempt): (StoredEvent, Work, u32)| {
+        let spans = &mut self.spans;
+        let job = |gathered: Gathered| {
             let finished = Arc::clone(finished);
-            let sequence = event.sequence;
+            let (sequence, id) = (gathered.event.sequence, id(&gathered.event));
+            let span = gathered.span(traces, id);
+            if span.is_on() {
+                spans.insert(sequence, span);
+            }
             Job {
                 ticket: sequence,
-                work,
+                work: gathered.work,
                 cx: Context {
-                    event: Some(id(&event)),
-                    envelope: Arc::new(event.envelope),
-                    attempt,
+                    event: Some(id),
+                    envelope: Arc::new(gathered.event.envelope),
+                    attempt: gathered.number,
                 },
                 reply: Reply::Call(Box::new(move |ran| {
                     finished.push(Done {
@@ -384,5 +425,18 @@ impl Progress {
                 self.lose(job.ticket);
             }
         }
+    }
+}
+
+// === impl Gathered ===
+
+impl Gathered {
+    /// What is told of the attempt. Its time begins here: waiting for the thread is part of it.
+    fn span(&self, traces: &Traces, event: EventId) -> Span {
+        let mut span = traces.resume(&self.event.envelope).inside("handler");
+        span.set_event(Some(event));
+        span.set("callback.attempt", i64::from(self.number));
+        span.set("callback.drift", self.has_drift);
+        span
     }
 }

@@ -33,7 +33,18 @@ pub(super) struct Replaying {
     /// What the state knows of the event; `None` when it is done.
     pub(super) known: Option<Outcome>,
     pub(super) bytes: usize,
+    /// Whether the body says what our types don't expect.
+    pub(super) has_drift: bool,
     reply: Reply,
+}
+
+/// One that can be handed to its handler.
+struct Readied {
+    index: usize,
+    event: StoredEvent,
+    work: Work,
+    known: Option<Outcome>,
+    has_drift: bool,
 }
 
 /// One that has ended, and whose end is not saved yet.
@@ -113,30 +124,30 @@ impl Follower {
     pub(super) fn replay(&mut self) {
         while let Ok(Replay { sequence, reply }) = self.replays.try_recv() {
             match self.readied(sequence) {
-                Ok((index, event, work, known)) => {
-                    let bytes = event.body.len();
-                    let replaying = Replaying {
-                        known,
-                        bytes,
-                        reply,
-                    };
-                    if let Some(progress) = self.command_at(index) {
-                        progress.replay(event, work, replaying);
-                    }
-                }
+                Ok(readied) => self.hand_on(readied, reply),
                 // Whoever asked may have gone.
                 Err(error) => drop(reply.send(Err(error))),
             }
         }
     }
 
+    fn hand_on(&mut self, readied: Readied, reply: Reply) {
+        let Some(progress) = self.command_at(readied.index) else {
+            return;
+        };
+        let replaying = Replaying {
+            known: readied.known,
+            bytes: readied.event.body.len(),
+            has_drift: readied.has_drift,
+            reply,
+        };
+        progress.replay(readied.event, readied.work, replaying);
+    }
+
     /// An event with its handler's work, and what the state knows of it.
-    fn readied(
-        &mut self,
-        sequence: Sequence,
-    ) -> Result<(usize, StoredEvent, Work, Option<Outcome>), ReplayError> {
+    fn readied(&mut self, sequence: Sequence) -> Result<Readied, ReplayError> {
         let row = self.reader.get(sequence).map_err(|error| {
-            tell(&self.read_failures, &error);
+            tell(&error);
             ReplayError::Busy
         })?;
         let Some(Row::Event(event)) = row else {
@@ -154,13 +165,18 @@ impl Follower {
         }
         // What has ended and is not saved is not in the state yet.
         let known = self.saved_outcome(sequence).map_err(|error| {
-            tell(&self.state_failures, &error);
+            tell(&error);
             ReplayError::Busy
         })?;
-        let work = installed
-            .work(&event.body)
-            .ok_or(ReplayError::Undecodable)?;
-        Ok((index, event, work, known))
+        let prepared = installed.prepare(&event.body);
+        let work = prepared.work.ok_or(ReplayError::Undecodable)?;
+        Ok(Readied {
+            index,
+            work,
+            known,
+            has_drift: !prepared.drift.is_empty(),
+            event,
+        })
     }
 
     fn saved_outcome(&mut self, sequence: Sequence) -> Result<Option<Outcome>, StateError> {
@@ -178,7 +194,7 @@ impl Follower {
             return;
         }
         if let Err(error) = self.save() {
-            tell(&self.state_failures, &error);
+            tell(&error);
         }
         for Replayed { reply, result } in ended {
             drop(reply.send(result));

@@ -57,6 +57,7 @@ impl Fixture {
         let deadline = Duration::from_secs(1);
         let handlers = Handlers::new(&dispatcher, &metrics, &config_of_handlers, deadline);
         let parts = Parts {
+            traces: Traces::default(),
             journal,
             index: Arc::new(Index::open(&config.path, log_id, "test").unwrap()),
             state: State::open(&config.path, log_id).unwrap(),
@@ -108,6 +109,7 @@ async fn append(journal: &Journal, body: &'static str) {
         proof: Proof::default(),
         simulated: false,
         verdict: None,
+        trace: None,
     };
     let id = appender.append(envelope, body.into()).await.unwrap();
     let mut head = journal.head();

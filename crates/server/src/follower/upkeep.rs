@@ -38,17 +38,17 @@ impl Follower {
             progress.look_after(&self.parts.handlers);
         }
         if let Err(error) = self.retry() {
-            tell(&self.state_failures, &error);
+            tell(&error);
         }
         if self.saved.elapsed() >= SAVE_EVERY
             && let Err(error) = self.save()
         {
-            tell(&self.state_failures, &error);
+            tell(&error);
         }
         if self.trimmed.elapsed() >= TRIM_EVERY
             && let Err(error) = self.trim()
         {
-            tell(&self.trim_failures, &error);
+            tell(&error);
         }
     }
 
@@ -73,7 +73,7 @@ impl Follower {
                 }
                 Err(error) => {
                     progress.stall();
-                    tell(&self.read_failures, &error);
+                    tell(&error);
                 }
             }
         }
@@ -148,11 +148,9 @@ impl Follower {
             Some((first, _)) => first.saturating_sub(1),
             None => end,
         };
-        if let Err(error) = self.parts.index.trim(gone)
-            && let Some(held_back) = self.index_failures.pass(Instant::now())
-        {
+        if let Err(error) = self.parts.index.trim(gone) {
             let error = Causes(&error);
-            warn!(%error, held_back, "the index keeps events that the log no longer has");
+            warn!(%error, "the index keeps events that the log no longer has");
         }
         self.parts.state.trim(gone)?;
         Ok(())

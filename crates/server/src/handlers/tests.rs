@@ -138,6 +138,7 @@ fn envelope() -> Arc<Envelope> {
         proof: Proof::default(),
         simulated: false,
         verdict: None,
+        trace: None,
     })
 }
 

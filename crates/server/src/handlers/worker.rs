@@ -17,10 +17,12 @@ use std::{
 };
 
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use gateway_core::EventId;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::timeout,
 };
+use tracing::debug;
 
 use super::{Failure, FailureReason, Job, Ran};
 use crate::config::HandlersConfig;
@@ -35,11 +37,20 @@ pub(super) struct Worker {
     thread: JoinHandle<()>,
 }
 
+/// Who is meant by a job, once the job itself is under way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Holder {
+    /// The job's ticket.
+    pub(super) ticket: u64,
+    /// The event that it handles.
+    pub(super) event: Option<EventId>,
+}
+
 /// Whose turn it is on the thread.
 #[derive(Debug, Default)]
 struct Turn {
-    /// The ticket, and since when. Nobody's while the runtime looks for the next one.
-    holder: Mutex<Option<(u64, Instant)>>,
+    /// Who, and since when. Nobody while the runtime looks for the next one.
+    holder: Mutex<Option<(Holder, Instant)>>,
     /// Another thread has taken over: nobody has a turn any more.
     is_over: AtomicBool,
 }
@@ -85,10 +96,10 @@ impl Worker {
         Arc::clone(&self.callers).try_acquire_owned().ok()
     }
 
-    /// The ticket of a job that has kept the thread for longer than `time_limit` without giving way.
-    pub(super) fn blocked_by(&self, time_limit: Duration) -> Option<u64> {
-        let (ticket, since) = (*self.turn.holder())?;
-        (since.elapsed() > time_limit).then_some(ticket)
+    /// Who has kept the thread for longer than `time_limit` without giving way.
+    pub(super) fn blocked_by(&self, time_limit: Duration) -> Option<Holder> {
+        let (holder, since) = (*self.turn.holder())?;
+        (since.elapsed() > time_limit).then_some(holder)
     }
 
     /// Sends no more; the thread ends once it is let go of, and what waits on it never starts.
@@ -106,16 +117,16 @@ impl Worker {
 
 impl Turn {
     /// Runs code of a plug-in, and says meanwhile whose it is.
-    fn hold<T>(&self, ticket: u64, run: impl FnOnce() -> T) -> T {
-        *self.holder() = Some((ticket, Instant::now()));
+    fn hold<T>(&self, holder: Holder, run: impl FnOnce() -> T) -> T {
+        *self.holder() = Some((holder, Instant::now()));
         let ran = run();
         *self.holder() = None;
         ran
     }
 
     /// Drops what belongs to a plug-in, which may block or panic at it as anywhere else.
-    fn discard<T>(&self, ticket: u64, value: T) {
-        let discarded = self.hold(ticket, || {
+    fn discard<T>(&self, holder: Holder, value: T) {
+        let discarded = self.hold(holder, || {
             catch_unwind(AssertUnwindSafe(move || drop(value)))
         });
         if let Err(panic) = discarded {
@@ -124,7 +135,7 @@ impl Turn {
         }
     }
 
-    fn holder(&self) -> MutexGuard<'_, Option<(u64, Instant)>> {
+    fn holder(&self) -> MutexGuard<'_, Option<(Holder, Instant)>> {
         self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -150,7 +161,7 @@ async fn serve(
             if job.reply.is_awaited() {
                 running.push(run(job, time_limit, &turn));
             } else {
-                turn.discard(job.ticket, job);
+                turn.discard(job.holder(), job);
             }
         }
         tokio::select! {
@@ -164,15 +175,16 @@ async fn serve(
 }
 
 async fn run(job: Job, time_limit: Duration, turn: &Turn) {
+    let holder = job.holder();
     let Job {
-        ticket,
         work,
         cx,
         mut reply,
+        ticket: _,
     } = job;
     let handler = Timed {
         handler: Some(Box::pin(AssertUnwindSafe(work.run(&cx)).catch_unwind())),
-        ticket,
+        holder,
         turn,
     };
     let failed = |reason, error| Failure { reason, error };
@@ -188,6 +200,16 @@ async fn run(job: Job, time_limit: Duration, turn: &Turn) {
         Ok(Err(panic)) => Err(failed(FailureReason::Panic, text_of(&*panic))),
         Err(_) => Err(failed(FailureReason::Timeout, None)),
     };
+    debug!(
+        command = cx.envelope.command,
+        outcome = ran
+            .as_ref()
+            .map_or_else(|failure| failure.reason.as_str(), |_| "ok"),
+        attempt = cx.attempt,
+        event = cx.event.map(display),
+        trace = cx.envelope.trace_id(),
+        "a handler has ended"
+    );
     reply.send(ran);
 }
 
@@ -200,7 +222,7 @@ fn text_of(panic: &(dyn Any + Send)) -> Option<String> {
 struct Timed<'a, F> {
     /// `None` only while it is dropped.
     handler: Option<Pin<Box<F>>>,
-    ticket: u64,
+    holder: Holder,
     turn: &'a Turn,
 }
 
@@ -208,17 +230,17 @@ impl<F: Future> Future for Timed<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let (ticket, turn) = (self.ticket, self.turn);
+        let (holder, turn) = (self.holder, self.turn);
         let handler = self
             .handler
             .as_mut()
             .expect("it is there until it is dropped");
-        turn.hold(ticket, || handler.as_mut().poll(cx))
+        turn.hold(holder, || handler.as_mut().poll(cx))
     }
 }
 
 impl<F> Drop for Timed<'_, F> {
     fn drop(&mut self) {
-        self.turn.discard(self.ticket, self.handler.take());
+        self.turn.discard(self.holder, self.handler.take());
     }
 }

@@ -10,7 +10,7 @@ use gateway_core::{Agreement, CheckedAck, RecordedAck, Shadow};
 use tokio::task::JoinHandle;
 
 use super::verdict::{Unrecorded, micros};
-use crate::deciding::{Budget, Decider, NoAnswer, Question, Ruling};
+use crate::deciding::{Budget, Decider, NoAnswer, Question, Role, Ruling};
 
 /// A shadow decider that is being asked.
 pub(super) struct AskedShadow {
@@ -34,7 +34,7 @@ impl AskedShadow {
         // It ends within the budget.
         let answer = tokio::spawn(async move {
             let asked = Instant::now();
-            let answered = asking.ask(&question, rules, budget).await;
+            let answered = asking.ask(&question, Role::Shadow, rules, budget).await;
             (answered, asked.elapsed())
         });
         Some(Self {

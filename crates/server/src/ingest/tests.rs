@@ -94,7 +94,14 @@ impl Fixture {
         let checked = config::check(config.clone(), &descriptors).unwrap();
         let live = Live::new(&checked, &dispatcher, &metrics, &Live::default()).unwrap();
         let live = Arc::new(arc_swap::ArcSwap::from_pointee(live));
-        let shared = Shared::new(live, dispatcher, handlers, metrics, &config.callbacks);
+        let shared = Shared::new(
+            live,
+            dispatcher,
+            handlers,
+            metrics,
+            Traces::default(),
+            &config.callbacks,
+        );
         let (appender, completions) = journal.appender();
         tokio::spawn(completions.run());
         Self {

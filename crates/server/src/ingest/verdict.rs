@@ -13,9 +13,10 @@ use gateway_journal::Appender;
 
 use super::{Ingest, Received, shadow::AskedShadow};
 use crate::{
-    deciding::{Budget, NoAnswer, Question, Ruling, Who},
+    deciding::{Budget, NoAnswer, Question, Role, Ruling, Who},
     handlers::{Failure, FailureReason},
     metrics::Outcome,
+    traces::Span,
 };
 
 /// What is left of the deadline for the way back.
@@ -46,7 +47,7 @@ impl Ingest {
             installed,
             query,
             reserved,
-            tally,
+            mut tally,
             ..
         } = received;
         let asked = Instant::now();
@@ -60,6 +61,7 @@ impl Ingest {
                 whole: whole(ruling, installed, &body),
                 reserved,
                 simulated: envelope.simulated,
+                trace: tally.span().trace(),
             }),
             budget: self.budget(tally.elapsed()),
         };
@@ -73,13 +75,14 @@ impl Ingest {
             self.shared.metrics.policy(tally.index(), no_answer.reason);
         }
         let (ack, verdict) = case.answer(&decided);
+        tell(tally.span(), &verdict);
         let is_asked = !matches!(case.who, Who::Nobody);
         unrecorded.decide(Verdict {
             elapsed_us: micros(tally.elapsed()),
             asked_us: is_asked.then(|| micros(asked.elapsed())),
             ..verdict
         });
-        tally.end(outcome(&decided));
+        tally.end(outcome(&decided), None);
         if let Some(shadow) = shadow {
             shadow.record_beside(decided.ok(), unrecorded);
         }
@@ -108,7 +111,8 @@ impl Ingest {
         match (&case.who, case.installed) {
             (Who::Decider(decider), _) => {
                 let rules = case.ruling.rules;
-                decider.ask(&case.question, rules, case.budget).await
+                let (question, budget) = (&case.question, case.budget);
+                decider.ask(question, Role::Decides, rules, budget).await
             }
             (Who::PlugIn, Some(installed)) => {
                 self.ask(installed, case, unrecorded.envelope()).await
@@ -129,8 +133,10 @@ impl Ingest {
         };
         let index = installed.descriptor().index;
         let left = case.budget.ends.saturating_duration_since(Instant::now());
+        let mut span = case.question.trace.inside("plug-in");
         let ran = self.shared.handlers.ask(index, work, envelope, left).await;
         let ack = ran.map_err(|Failure { reason, .. }| {
+            span.fail(reason.as_str());
             NoAnswer::new(match reason {
                 FailureReason::Error => PolicyReason::Error,
                 FailureReason::Panic => PolicyReason::Panic,
@@ -161,6 +167,14 @@ fn whole(ruling: &Ruling, installed: Option<&Installed>, body: &[u8]) -> Option<
     }
     let work = installed?.work(body)?;
     ruling.rules.check(&work.allow()).ok()
+}
+
+/// Says in a callback's span who decided, and why nobody else did.
+fn tell(span: &mut Span, verdict: &Verdict) {
+    span.set("callback.decided_by", verdict.by.as_str());
+    if let Some(reason) = verdict.reason {
+        span.set("callback.policy_reason", reason.as_str());
+    }
 }
 
 /// What a before-callback counts as.

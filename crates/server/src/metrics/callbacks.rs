@@ -33,6 +33,8 @@ pub(crate) enum Outcome {
 /// The counters of one app: a row for each installed plug-in, and one for the other commands.
 #[derive(Debug)]
 pub(crate) struct AppMetrics {
+    /// The app's name.
+    pub name: String,
     rows: Vec<[Option<IntCounter>; Outcome::ALL.len()]>,
 }
 
@@ -68,7 +70,8 @@ impl Outcome {
         Self::Unanswered,
     ];
 
-    const fn label(self) -> &'static str {
+    /// The label's value.
+    pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Refused => "refused",
@@ -155,6 +158,7 @@ impl CallbackMetrics {
             })
         });
         AppMetrics {
+            name: name.to_owned(),
             rows: rows.collect(),
         }
     }

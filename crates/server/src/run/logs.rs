@@ -1,42 +1,55 @@
 //! Logs on standard error, for people or for machines.
 
-use std::{io::IsTerminal, panic, time::Instant};
+mod limit;
 
-use tracing::error;
-use tracing_subscriber::EnvFilter;
+use std::{io::IsTerminal, panic};
 
-use crate::{
-    config::{LogConfig, LogFormat},
-    throttle::Throttle,
+use tracing::{Subscriber, error};
+use tracing_subscriber::{
+    EnvFilter, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
+
+use crate::config::{LogConfig, LogFormat};
+
+pub use limit::HeldBack;
+use limit::Limit;
+
+/// Where the client that sends traces shows what it sends byte by byte, its token included.
+const BYTES: &str = "ureq_proto::util=off";
 
 /// From here on everything is logged as configured; once a process.
 ///
 /// # Errors
 ///
 /// When `log.level` is no filter.
-pub(super) fn start(config: &LogConfig) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.level)?;
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    match config.format {
-        LogFormat::Human => logs.with_target(false).init(),
-        LogFormat::Json => logs.json().flatten_event(true).init(),
-    }
-    let throttle = Throttle::default();
-    panic::set_hook(Box::new(move |panic| {
-        let Some(held_back) = throttle.pass(Instant::now()) else {
-            return;
-        };
+pub(super) fn start(config: &LogConfig) -> anyhow::Result<HeldBack> {
+    let held_back = HeldBack::default();
+    subscriber(config, std::io::stderr, held_back.clone())?.init();
+    panic::set_hook(Box::new(|panic| {
         // The text of a panic may hold what a plug-in was working on: it stays out of the log.
         let place = panic
             .location()
             .map(ToString::to_string)
             .unwrap_or_default();
         let thread = std::thread::current();
-        error!(place, thread = thread.name(), held_back, "panic");
+        error!(place, thread = thread.name(), "panic");
     }));
-    Ok(())
+    Ok(held_back)
+}
+
+fn subscriber(
+    config: &LogConfig,
+    writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    held_back: HeldBack,
+) -> anyhow::Result<Box<dyn Subscriber + Send + Sync>> {
+    let filter = EnvFilter::try_new(&config.level)?.add_directive(BYTES.parse()?);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_ansi(std::io::stderr().is_terminal());
+    let limit = Limit(held_back);
+    Ok(match config.format {
+        LogFormat::Human => Box::new(logs.with_target(false).finish().with(limit)),
+        LogFormat::Json => Box::new(logs.json().flatten_event(true).finish().with(limit)),
+    })
 }

@@ -221,13 +221,19 @@ mod tests {
             ("GATEWAY_CALLBACKS__LISTEN", "127.0.0.1:9999"),
             ("GATEWAY_ADMIN__HOSTS", "[\"gateway.internal\"]"),
             ("GATEWAY_JOURNAL__RETENTION", "1d"),
+            ("GATEWAY_TRACES__ENDPOINT", "http://127.0.0.1:4318"),
             ("GATEWAY_APPS__SHOP__SDK_APP_ID", "1"),
             ("GATEWAY_CALLBACKS__TLS__CERTIFICATE", "a.pem"),
             ("GATEWAY_CALLBACKS__TLS__PRIVATE_KEY", "b.pem"),
         ]);
         assert_eq!(
             differing(&reloadable.merged(&new), &new),
-            ["callbacks.listen", "callbacks.tls", "journal.retention"]
+            [
+                "callbacks.listen",
+                "callbacks.tls",
+                "journal.retention",
+                "traces.endpoint"
+            ]
         );
     }
 

@@ -65,7 +65,7 @@ fn start<L: List>(
     callbacks: Callbacks<L>,
     durability: Durability,
 ) -> anyhow::Result<()> {
-    logs::start(&checked.config.log).context("log.level")?;
+    let held_back = logs::start(&checked.config.log).context("log.level")?;
     files::raise_limit();
     let checked = demo::add(checked)?;
     let listeners = Listeners::bind(&checked.config)?;
@@ -74,7 +74,7 @@ fn start<L: List>(
         .enable_all()
         .build()
         .context("failed to start a runtime")?;
-    runtime.block_on(async {
+    let ran = runtime.block_on(async {
         let (reloads, reload) = mpsc::channel(1);
         let (started, is_started) = oneshot::channel();
         let shutdown = CancellationToken::new();
@@ -87,6 +87,7 @@ fn start<L: List>(
             reload,
             started,
             durability,
+            held_back: held_back.clone(),
         };
         let beside = async {
             tokio::join!(
@@ -101,7 +102,9 @@ fn start<L: List>(
             ran = run(checked, callbacks, listeners, control) => ran,
             () = beside => unreachable!("it waits for ever"),
         }
-    })
+    });
+    held_back.tell_rest();
+    ran
 }
 
 /// Says where things are, once they are there.

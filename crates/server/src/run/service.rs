@@ -11,7 +11,7 @@ use gateway_journal::{Index, Journal, State};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
-use super::{Durability, Listeners, port::Port, reload::Reloadable};
+use super::{Durability, HeldBack, Listeners, port::Port, reload::Reloadable};
 use crate::{
     admin,
     config::{Checked, Config, Problems, ShutdownConfig},
@@ -21,6 +21,7 @@ use crate::{
     listener::Options,
     metrics::Metrics,
     readiness::Readiness,
+    traces::Traces,
 };
 
 /// Everything that runs.
@@ -32,6 +33,7 @@ pub(super) struct Service {
     readiness: Arc<Readiness>,
     follower: follower::Running,
     reloadable: Reloadable,
+    traces: Traces,
     callbacks: Port,
     admin: Port,
 }
@@ -58,6 +60,9 @@ const ADMIN_CONNECTIONS_MAX: usize = 256;
 /// How long the admin listener's streams may take to end.
 const ADMIN_GRACE: Duration = Duration::from_millis(500);
 
+/// How long the last spans may take to be sent, within the grace period: nobody waits for a collector that hangs.
+const TRACES_GRACE: Duration = Duration::from_secs(2);
+
 impl Service {
     pub(super) fn start<L: List>(
         checked: &Checked,
@@ -69,6 +74,7 @@ impl Service {
         let dispatcher = Dispatcher::new(callbacks)?;
         let metrics = Arc::new(Metrics::new(&dispatcher));
         metrics.journal_bytes_max(config.journal.bytes_max.as_u64());
+        let traces = Traces::start(checked.traces.as_ref(), &metrics.spans);
         let stores = Stores::open(config, &dispatcher, &metrics, durability)?;
         let Stores {
             journal,
@@ -89,6 +95,7 @@ impl Service {
             dispatcher.clone(),
             Arc::clone(&handlers),
             Arc::clone(&metrics),
+            traces.clone(),
             &config.callbacks,
         ));
         let admin_port = Port::new();
@@ -102,6 +109,7 @@ impl Service {
             dispatcher: dispatcher.clone(),
             handlers: Arc::clone(&handlers),
             metrics: Arc::clone(&metrics),
+            traces: traces.clone(),
             recent: Arc::clone(&recent),
         })?;
         let parts = admin::Parts {
@@ -127,6 +135,7 @@ impl Service {
             readiness,
             follower,
             reloadable,
+            traces,
             callbacks: Port::new(),
             admin: admin_port,
         };
@@ -204,6 +213,12 @@ impl Service {
         self.handlers.read_gauges();
     }
 
+    /// Counts what the log holds back, and says so where it is time.
+    pub(super) fn count_held_back(&self, held_back: &HeldBack) {
+        self.metrics.log_lines_held_back.inc_by(held_back.count());
+        held_back.tell(Instant::now());
+    }
+
     /// Something that has ended though nobody stopped it: the process is of no use without it.
     pub(super) fn dead_part(&self) -> Option<&'static str> {
         let parts = [
@@ -237,6 +252,10 @@ impl Service {
         tokio::task::spawn_blocking(move || journal.close())
             .await
             .context("failed to close the journal")??;
+        let (traces, last) = (self.traces, deadline.min(Instant::now() + TRACES_GRACE));
+        tokio::task::spawn_blocking(move || traces.stop(last))
+            .await
+            .context("failed to send the last traces")?;
         info!(took_ms = started.elapsed().as_millis(), "stopped");
         Ok(())
     }

@@ -328,6 +328,7 @@ pub(crate) fn envelope(app: &str) -> Envelope {
         proof: Proof::default(),
         simulated: false,
         verdict: None,
+        trace: None,
     }
 }
 

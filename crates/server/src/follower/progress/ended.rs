@@ -22,6 +22,7 @@ impl Progress {
         match done.ran {
             Ok(_) => {
                 self.metrics().ok.inc();
+                self.end_span(done.sequence, "ok");
                 if retried.is_some() {
                     self.done.push(done.sequence);
                 }
@@ -47,6 +48,11 @@ impl Progress {
     /// waits for its next attempt or stays dead as before. One that was done stays done.
     fn replayed(&mut self, sequence: Sequence, replaying: Replaying, result: Result<(), Failure>) {
         self.bytes -= replaying.bytes;
+        let outcome = result.as_ref().err();
+        self.end_span(
+            sequence,
+            outcome.map_or("ok", |failure| failure.reason.as_str()),
+        );
         match (&result, &replaying.known) {
             (Ok(()), known) => {
                 self.metrics().ok.inc();
@@ -82,6 +88,7 @@ impl Progress {
     }
 
     fn fail(&mut self, sequence: Sequence, attempts: u32, failure: Failure) {
+        self.end_span(sequence, failure.reason.as_str());
         let reason = self.count(failure.reason);
         let metrics = self.metrics();
         let pause = pause_after(attempts);
@@ -108,8 +115,19 @@ impl Progress {
         });
     }
 
+    /// Ends what is told of an attempt.
+    fn end_span(&mut self, sequence: Sequence, outcome: &'static str) {
+        if let Some(mut span) = self.spans.remove(&sequence) {
+            span.set("callback.outcome", outcome);
+            if outcome != "ok" {
+                span.fail(outcome);
+            }
+        }
+    }
+
     /// An attempt that did not end: it is made again.
     pub(in crate::follower) fn lose(&mut self, sequence: Sequence) {
+        self.end_span(sequence, "lost");
         // Whoever wished it sees that nobody is left to answer.
         if let Some(replaying) = self.replaying.remove(&sequence) {
             self.bytes -= replaying.bytes;
