@@ -1,8 +1,8 @@
 //! The whole service: everything is built, started and stopped here, in one order.
 //!
 //! Threads: one for each `callbacks.threads`, one for the admin listener and those on which it reads, the journal's
-//! writer, the index's flush, the follower, one for each plug-in that has had work, and one for each decider. Start at
-//! [`run`]; [`serve()`] adds what a process needs: logs, signals, words.
+//! writer, the index's flush, the follower, one for each plug-in that has had work, one for each decider, and one that
+//! sends traces, if any are wanted. Start at [`run`]; [`serve()`] adds what a process needs: logs, signals, words.
 
 mod demo;
 mod files;

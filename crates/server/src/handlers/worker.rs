@@ -207,7 +207,7 @@ async fn run(job: Job, time_limit: Duration, turn: &Turn) {
             .map_or_else(|failure| failure.reason.as_str(), |_| "ok"),
         attempt = cx.attempt,
         event = cx.event.map(display),
-        trace = cx.envelope.trace_id(),
+        trace = cx.envelope.trace_id().map(display),
         "a handler has ended"
     );
     reply.send(ran);
