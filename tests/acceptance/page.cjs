@@ -49,6 +49,38 @@ async function execute(page, { command, phase }, press) {
   await press(block.locator(".opblock-summary-control"));
 }
 
+// Every word counts, in a feature, a command or what it is about, and whatever the case.
+async function filter(page) {
+  const box = page.getByPlaceholder("Filter: a feature, a command, a word");
+  const shown = () => page.locator(".opblock [data-path]").evaluateAll((all) => all.map(({ dataset }) => dataset.path));
+  const all = (await shown()).length;
+  await box.fill("MESSAGES recalled");
+  await page.waitForFunction((all) => document.querySelectorAll(".opblock").length < all, all);
+  assert.deepEqual(await shown(), [
+    "/v1/simulate/C2C.CallbackAfterMsgWithDraw",
+    "/v1/simulate/Group.CallbackAfterRecallMsg",
+    "/v1/simulate/OfficialAccount.CallbackAfterMsgWithDraw",
+  ]);
+  await box.fill("");
+  await page.waitForFunction((all) => document.querySelectorAll(".opblock").length === all, all);
+  console.log("the filter finds commands");
+}
+
+// For people to look at: one command, its example executed.
+async function keepPicture(browser, { command }) {
+  const page = await browser.newPage({ colorScheme: "dark", viewport: { width: 1280, height: 2400 } });
+  page.setDefaultTimeout(patience);
+  await page.goto(`${url}/docs`);
+  await page.locator(".operation-filter-input").fill("friend");
+  const block = await unfold(page, { path: `/v1/simulate/${command}`, method: "post" }, byHand);
+  await block.getByRole("button", { name: "Try it out" }).click();
+  await block.getByRole("button", { name: "Execute" }).click();
+  const answer = await block.locator(".live-responses-table").first().boundingBox();
+  await page.mouse.move(0, 0);
+  await page.screenshot({ path: screenshot, clip: { x: 0, y: 0, width: 1280, height: answer.y + answer.height } });
+  await page.close();
+}
+
 // Nothing is cut off on a narrow screen, and the page is dark for whoever prefers that.
 async function onAPhoneInTheDark(browser, { command }) {
   const page = await browser.newPage({ colorScheme: "dark", viewport: { width: 390, height: 844 } });
@@ -62,6 +94,11 @@ async function onAPhoneInTheDark(browser, { command }) {
   ]);
   assert.equal(cutOff, 0, "pixels beyond the screen");
   assert.equal(background, "rgb(31, 31, 31)");
+  const filter = page.locator(".operation-filter-input");
+  const { width } = await filter.boundingBox();
+  assert(width > 350, `the filter is as wide as the screen: ${width}`);
+  // The page is inverted, so that black is what shows on dark.
+  assert.equal(await filter.evaluate((box) => getComputedStyle(box).color), "rgb(0, 0, 0)");
   await page.close();
   console.log("dark and narrow, nothing is cut off");
 }
@@ -116,7 +153,9 @@ async function main() {
       }
       console.log(`${operation.operationId} is only to be read`);
     }
-    await page.screenshot({ path: screenshot, fullPage: true });
+    assert.equal(await page.getByText("Servers", { exact: true }).filter({ visible: true }).count(), 0, "no choice of one");
+    await filter(page);
+    await keepPicture(browser, commands.find(({ command }) => command === "Sns.CallbackFriendDelete"));
     await onAPhoneInTheDark(browser, first("after"));
 
     const events = (await (await fetch(`${url}/v1/events?limit=500`)).json()).data;

@@ -238,6 +238,7 @@ mod tests {
         let (script, style) = swagger_ui();
         assert!(script.contains("SwaggerUIBundle"));
         assert!(script.contains("allowTryItOutFor"));
+        assert!(script.contains("opsFilter"));
         assert!(script.len() > 1_000_000);
         assert!(style.contains(".swagger-ui"));
         assert!(!style.contains("<script"));
