@@ -24,7 +24,6 @@ function page() {
 }
 
 async function main() {
-  fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(folder, { recursive: true });
   const index = path.resolve(folder, "index.html");
   fs.writeFileSync(index, page());
