@@ -245,10 +245,11 @@ impl Ingest {
         let live = self.shared.live.load();
         let now = arrival.received_ms / 1000;
         let genuine = live.apps.authenticate(&query, now, arrival.peer)?;
+        let known = live.known(genuine.app.sdk_app_id);
         let signature = genuine.signature;
         if let Peer::Network { .. } = arrival.peer {
             let token = signature.map(|signature| signature.token);
-            live.note(genuine.app.sdk_app_id, token, arrival.received_ms);
+            known.seen.note(token, arrival.received_ms);
             if let Some(signature) = signature {
                 self.shared.metrics.skew_seconds.set(signature.skew_seconds);
             }
@@ -282,7 +283,7 @@ impl Ingest {
             installed: self.shared.dispatcher.get(command),
             ruling,
             query: is_passed_on.then(|| Query::without_credentials(raw_query)),
-            app: live.metrics(genuine.app.sdk_app_id),
+            app: Arc::clone(&known.metrics),
             skew_seconds: match signature {
                 Some(signature) => Some(signature.skew_seconds),
                 None => skew_seconds(&query, now),

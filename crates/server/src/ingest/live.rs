@@ -24,9 +24,11 @@ pub(crate) struct Live {
 
 /// What is kept of an app beside its configuration.
 #[derive(Debug)]
-struct Known {
-    metrics: Arc<AppMetrics>,
-    seen: Seen,
+pub(super) struct Known {
+    /// Its counters.
+    pub metrics: Arc<AppMetrics>,
+    /// When it was heard of.
+    pub seen: Seen,
 }
 
 impl Live {
@@ -44,7 +46,8 @@ impl Live {
         let apps = checked.apps.clone();
         let known = apps.iter().map(|app| {
             let metrics = metrics.app(&app.name);
-            let seen = Seen::new(app, previous.app(app.sdk_app_id));
+            let previous = previous.known.get(&app.sdk_app_id);
+            let seen = Seen::new(app, previous.map(|known| &known.seen));
             (app.sdk_app_id, Known { metrics, seen })
         });
         Ok(Self {
@@ -61,19 +64,8 @@ impl Live {
             .filter_map(|app| Some((app, &self.known.get(&app.sdk_app_id)?.seen)))
     }
 
-    pub(super) fn metrics(&self, sdk_app_id: u64) -> Arc<AppMetrics> {
-        Arc::clone(&self.known(sdk_app_id).metrics)
-    }
-
-    pub(super) fn note(&self, sdk_app_id: u64, token: Option<usize>, now_ms: u64) {
-        self.known(sdk_app_id).seen.note(token, now_ms);
-    }
-
-    fn app(&self, sdk_app_id: u64) -> Option<(&App, &Seen)> {
-        self.seen().find(|(app, _)| app.sdk_app_id == sdk_app_id)
-    }
-
-    fn known(&self, sdk_app_id: u64) -> &Known {
+    /// What is kept of an app that is in force.
+    pub(super) fn known(&self, sdk_app_id: u64) -> &Known {
         let known = self.known.get(&sdk_app_id);
         known.expect("every app is known from the start")
     }

@@ -7,14 +7,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use gateway_core::App;
+use gateway_core::{App, Token};
 
 /// What was seen of one app. Simulated callbacks don't count: they are signed here.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     app: Moment,
-    /// At the places of the app's tokens.
-    tokens: Vec<Moment>,
+    /// At the places of the app's tokens, with which a reload finds those that stay.
+    tokens: Vec<(Token, Moment)>,
 }
 
 /// Milliseconds since the Unix epoch; 0 for never.
@@ -25,21 +25,17 @@ struct Moment(Arc<AtomicU64>);
 
 impl Seen {
     /// Nothing, but for what `previous` has of the same app.
-    pub(super) fn new(app: &App, previous: Option<(&App, &Self)>) -> Self {
-        let Some((known, seen)) = previous else {
-            let tokens = app.tokens.iter().map(|_| Moment::default());
-            return Self {
-                app: Moment::default(),
-                tokens: tokens.collect(),
-            };
-        };
+    pub(super) fn new(app: &App, previous: Option<&Self>) -> Self {
+        let known = previous.map_or(&[][..], |previous| &previous.tokens);
         let tokens = app.tokens.iter().map(|token| {
-            let place = known.tokens.iter().position(|known| known.is_same(token));
-            let moment = place.and_then(|place| seen.tokens.get(place));
-            moment.cloned().unwrap_or_default()
+            let kept = known.iter().find(|(known, _)| known.is_same(token));
+            let moment = kept.map(|(_, moment)| moment.clone());
+            (token.clone(), moment.unwrap_or_default())
         });
         Self {
-            app: seen.app.clone(),
+            app: previous
+                .map(|previous| previous.app.clone())
+                .unwrap_or_default(),
             tokens: tokens.collect(),
         }
     }
@@ -47,7 +43,7 @@ impl Seen {
     /// A genuine callback came, signed with the token at `token`.
     pub(super) fn note(&self, token: Option<usize>, now_ms: u64) {
         self.app.set(now_ms);
-        if let Some(moment) = token.and_then(|token| self.tokens.get(token)) {
+        if let Some((_, moment)) = token.and_then(|token| self.tokens.get(token)) {
             moment.set(now_ms);
         }
     }
@@ -59,7 +55,7 @@ impl Seen {
 
     /// The same for each token, at its place.
     pub(crate) fn tokens_last_ms(&self) -> impl Iterator<Item = Option<u64>> {
-        self.tokens.iter().map(Moment::get)
+        self.tokens.iter().map(|(_, moment)| moment.get())
     }
 }
 
@@ -113,11 +109,10 @@ mod tests {
 
     #[test]
     fn a_reload_keeps_what_is_known_of_the_tokens_that_stay() {
-        let before = app(&["old", "new"]);
-        let seen = Seen::new(&before, None);
+        let seen = Seen::new(&app(&["old", "new"]), None);
         seen.note(Some(0), 5);
         seen.note(Some(1), 7);
-        let after = Seen::new(&app(&["new", "newer"]), Some((&before, &seen)));
+        let after = Seen::new(&app(&["new", "newer"]), Some(&seen));
         // A callback that was let in by the old configuration.
         seen.note(Some(1), 8);
         assert_eq!(tokens(&after), [Some(8), None]);
