@@ -291,7 +291,8 @@ impl Follower {
         };
         let is_index_attached = self.parts.index.cursor() == self.position;
         let mut found_by = Vec::new();
-        let now_ms = clock::now_ms();
+        let sequences = rows.iter().map(Row::sequence);
+        self.parts.recent.decoded(sequences, clock::now_ms());
         for row in rows {
             let event = match row {
                 Row::Event(event) => event,
@@ -304,7 +305,6 @@ impl Follower {
                 found_by.extend(FoundBy::of(&event, Subjects::default()));
                 continue;
             };
-            self.parts.recent.decoded(event.sequence, now_ms);
             let has_drift = !prepared.drift.is_empty();
             if has_drift {
                 self.parts.metrics.handler(index).drift.inc();

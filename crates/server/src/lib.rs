@@ -15,6 +15,7 @@ mod ingest;
 pub mod listener;
 mod metrics;
 pub mod openapi;
+mod plural;
 mod readiness;
 pub mod run;
 mod time;

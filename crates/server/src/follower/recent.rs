@@ -52,10 +52,13 @@ impl Recent {
         }
     }
 
-    /// Events are decoded in their order.
-    pub(crate) fn decoded(&self, sequence: Sequence, now_ms: u64) {
-        if let Some(slot) = self.kept().slot(sequence) {
-            slot.decoded_ms = now_ms;
+    /// Events are decoded in their order, many at a time.
+    pub(crate) fn decoded(&self, sequences: impl IntoIterator<Item = Sequence>, now_ms: u64) {
+        let mut kept = self.kept();
+        for sequence in sequences {
+            if let Some(slot) = kept.slot(sequence) {
+                slot.decoded_ms = now_ms;
+            }
         }
     }
 
@@ -114,9 +117,9 @@ mod tests {
     #[test]
     fn tells_what_it_saw() {
         let recent = Recent::default();
-        recent.decoded(1_000_007, 5);
+        recent.decoded([1_000_007], 5);
         // Sequences need not be dense.
-        recent.decoded(1_000_009, 6);
+        recent.decoded([1_000_009], 6);
         recent.handled(1_000_007, 8);
         for (sequence, expected) in [
             (1_000_006, times(0, 0)),
@@ -133,7 +136,7 @@ mod tests {
     fn forgets_the_oldest() {
         let recent = Recent::default();
         let last = KEPT as u64 + 10;
-        (1..=last).for_each(|sequence| recent.decoded(sequence, sequence));
+        (1..=last).for_each(|sequence| recent.decoded([sequence], sequence));
         recent.handled(10, 7);
         assert_eq!(recent.of(10), times(0, 0));
         assert_eq!(recent.of(11), times(11, 0));
@@ -143,8 +146,8 @@ mod tests {
     #[test]
     fn a_leap_of_the_sequence_takes_no_memory() {
         let recent = Recent::default();
-        recent.decoded(1, 5);
-        recent.decoded(1 << 60, 6);
+        recent.decoded([1], 5);
+        recent.decoded([1 << 60], 6);
         assert_eq!(recent.of(1), times(0, 0));
         assert_eq!(recent.of(1 << 60), times(6, 0));
         assert_eq!(recent.kept().times.len(), 1);

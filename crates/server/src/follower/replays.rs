@@ -163,8 +163,7 @@ impl Follower {
         if progress.room() == 0 {
             return Err(ReplayError::Busy);
         }
-        // What has ended and is not saved is not in the state yet.
-        let known = self.saved_outcome(sequence).map_err(|error| {
+        let known = self.known_outcome(sequence).map_err(|error| {
             tell(&error);
             ReplayError::Busy
         })?;
@@ -179,8 +178,8 @@ impl Follower {
         })
     }
 
-    fn saved_outcome(&mut self, sequence: Sequence) -> Result<Option<Outcome>, StateError> {
-        self.save()?;
+    fn known_outcome(&mut self, sequence: Sequence) -> Result<Option<Outcome>, StateError> {
+        self.save_ended()?;
         self.parts.state.reader().outcome(sequence)
     }
 

@@ -54,10 +54,7 @@ impl Follower {
 
     /// Starts the attempts that are due; each is counted on disk before it starts.
     pub(super) fn retry(&mut self) -> Result<(), StateError> {
-        if self.commands.iter().any(Progress::is_unsaved) {
-            // Attempts that have finished since the last save are due on disk, still.
-            self.save()?;
-        }
+        self.save_ended()?;
         let counts = self.parts.state.counts()?;
         let parked = parked(&counts);
         let mut starting: Vec<(usize, Attempt)> = Vec::new();
@@ -91,6 +88,14 @@ impl Follower {
             }
         }
         self.submit();
+        Ok(())
+    }
+
+    /// Saves when attempts have ended since the last time: until then they are due on disk, still.
+    pub(super) fn save_ended(&mut self) -> Result<(), StateError> {
+        if self.commands.iter().any(Progress::is_unsaved) {
+            self.save()?;
+        }
         Ok(())
     }
 

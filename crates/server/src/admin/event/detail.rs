@@ -148,19 +148,23 @@ impl From<Outcome> for EventOutcome {
             Status::Parked => (OutcomeStatus::Parked, time::format(outcome.due_ms)),
             Status::Dead => (OutcomeStatus::Dead, None),
         };
-        let reason = match outcome.reason {
-            Reason::Error => "error",
-            Reason::Panic => "panic",
-            Reason::Timeout => "timeout",
-            Reason::Undecodable => "undecodable",
-        };
         Self {
             status,
             attempts: Some(outcome.attempts),
-            reason: Some(reason.to_owned()),
+            reason: Some(name_of(outcome.reason).to_owned()),
             error: outcome.error,
             next_attempt_at,
         }
+    }
+}
+
+/// What went wrong, in a word.
+pub(super) const fn name_of(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Error => "error",
+        Reason::Panic => "panic",
+        Reason::Timeout => "timeout",
+        Reason::Undecodable => "undecodable",
     }
 }
 

@@ -3,13 +3,12 @@
 //! The log keeps when an event came and when it was journaled; when it was decoded and handled is known of the latest
 //! ones since the start only.
 
-use gateway_core::DecidedBy;
 use gateway_journal::{Status, StoredEvent};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
-use super::detail::{EventOutcome, Standing};
-use crate::{follower::Times, time};
+use super::detail::{Standing, name_of};
+use crate::{follower::Times, plural::counted, time};
 
 /// Something that happened to an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
@@ -83,20 +82,15 @@ impl Told<'_> {
         ];
         if let Some(verdict) = &envelope.verdict {
             let at = envelope.received_ms + verdict.elapsed_us / 1000;
-            let by = match verdict.by {
-                DecidedBy::PlugIn => "by the plug-in",
-                DecidedBy::Decider => "by the decider",
-                DecidedBy::Policy => "by the policy",
-            };
-            steps.push(self.step(StepName::Answered, Some(at), by.to_owned()));
+            let by = format!("by the {}", verdict.by.as_str());
+            steps.push(self.step(StepName::Answered, Some(at), by));
         }
         let journaled_ms = Some(self.stored.journaled_ms);
         steps.push(self.step(StepName::Journaled, journaled_ms, String::new()));
         if self.is_decoded() {
             let found = match self.drift {
                 0 => "without drift".to_owned(),
-                1 => "with 1 kind of drift".to_owned(),
-                kinds => format!("with {kinds} kinds of drift"),
+                kinds => format!("with {} of drift", counted(kinds as u64, "kind")),
             };
             steps.push(self.step(StepName::Decoded, self.times.decoded_ms, found));
         }
@@ -125,12 +119,10 @@ impl Told<'_> {
             Status::Parked => StepName::Parked,
             Status::Dead => StepName::Dead,
         };
-        let reason = EventOutcome::from(outcome.clone()).reason;
-        let reason = reason.unwrap_or_default();
+        let reason = name_of(outcome.reason);
         let detail = match outcome.attempts {
             0 => format!("as {reason}"),
-            1 => format!("after 1 attempt: {reason}"),
-            attempts => format!("after {attempts} attempts: {reason}"),
+            attempts => format!("after {}: {reason}", counted(attempts, "attempt")),
         };
         Some(self.step(name, Some(outcome.since_ms), detail))
     }

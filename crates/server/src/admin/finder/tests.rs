@@ -304,7 +304,9 @@ async fn an_event_has_a_story() {
     ];
     let told = |end: &[&'static str]| [&begin[..], end].concat();
     assert_eq!(story(&log, id), begin, "nobody has looked at it");
-    log.finder.recent.decoded(id.sequence(), 1_769_846_400_400);
+    log.finder
+        .recent
+        .decoded([id.sequence()], 1_769_846_400_400);
     assert_eq!(
         story(&log, id),
         told(&["decoded at a time with 1 kind of drift"])
@@ -338,7 +340,7 @@ async fn an_event_has_a_story() {
         [Some(0), None, journaled_ms, Some(400), Some(450)]
     );
     let unreadable = log.append_raw("shop", COMMAND, "not JSON").await;
-    log.finder.recent.decoded(unreadable.sequence(), 1);
+    log.finder.recent.decoded([unreadable.sequence()], 1);
     assert_eq!(story(&log, unreadable), begin, "nothing could be decoded");
     let unknown = log.append_raw("shop", "No.Such", "{}").await;
     assert_eq!(story(&log, unknown), begin, "no plug-in decodes it");
