@@ -37,12 +37,7 @@ struct Line<'a> {
     counts: Counts,
 }
 
-/// The gateway's list of commands, as far as it is read here.
-#[derive(Deserialize)]
-struct Listed {
-    data: Vec<Counted>,
-}
-
+/// An entry of the gateway's list of commands, as far as it is read here.
 #[derive(Deserialize)]
 struct Counted {
     command: String,
@@ -92,8 +87,8 @@ pub(super) fn run(
 
 /// Asks the gateway; its counts by command.
 fn read(client: &Client) -> Result<BTreeMap<String, Counts>, Failure> {
-    let listed: Listed = client.get(ACTION, "/v1/commands", &[])?;
-    let counted = listed.data.into_iter();
+    let counted: Vec<Counted> = client.list(ACTION, "/v1/commands", &[])?;
+    let counted = counted.into_iter();
     Ok(counted.map(|one| (one.command, one.counts)).collect())
 }
 

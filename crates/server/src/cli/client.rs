@@ -41,6 +41,12 @@ struct Problem {
     detail: Option<String>,
 }
 
+/// A list that has one page.
+#[derive(Deserialize)]
+struct Page<T> {
+    data: Vec<T>,
+}
+
 // === impl Client ===
 
 impl Client {
@@ -78,6 +84,17 @@ impl Client {
         let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
         body.read_json()
             .map_err(|error| self.strange(action, &error))
+    }
+
+    /// Gets the entries of a list that has one page.
+    pub(super) fn list<T: DeserializeOwned>(
+        &self,
+        action: &str,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<Vec<T>, Failure> {
+        let page: Page<T> = self.get(action, path, query)?;
+        Ok(page.data)
     }
 
     /// Gets a text.

@@ -29,16 +29,16 @@ const LIST: List<'_> = List {
 };
 
 /// One kind. Tolerant: a client of another version shows what it knows.
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Kind {
-    command: String,
-    path: String,
+pub(super) struct Kind {
+    pub(super) command: String,
+    pub(super) path: String,
     expected: String,
     found: String,
     count: u64,
     first_seen: Value,
-    last_seen: Value,
+    pub(super) last_seen: Value,
 }
 
 pub(super) fn run(
@@ -49,18 +49,22 @@ pub(super) fn run(
     LIST.print(client, "command", options.command.as_ref(), output)
 }
 
-fn row(kind: &str) -> Vec<String> {
-    let kind: Kind = serde_json::from_str(kind).unwrap_or_default();
-    let path = match kind.path.as_str() {
+/// A path for people: that of the whole body is empty.
+pub(super) fn show_path(path: &str) -> &str {
+    match path {
         "" => "the body",
         path => path,
-    };
+    }
+}
+
+fn row(kind: &str) -> Vec<String> {
+    let kind: Kind = serde_json::from_str(kind).unwrap_or_default();
     vec![
         moment::show(&kind.last_seen),
         moment::show(&kind.first_seen),
         kind.count.to_string(),
         kind.command,
-        path.to_owned(),
+        show_path(&kind.path).to_owned(),
         kind.expected,
         kind.found,
     ]

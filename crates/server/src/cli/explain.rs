@@ -5,12 +5,14 @@ use serde_json::{Value, value::RawValue};
 
 use super::{
     client::Client,
+    drift::show_path,
     escape::escape,
     event::{Event, Item, Outcome, Step},
     failure::{Ending, Failure},
     moment,
     output::Output,
 };
+use crate::plural::counted;
 
 pub(super) fn run(
     client: &Client,
@@ -54,10 +56,7 @@ fn text(event: &Event) -> String {
         .drift
         .iter()
         .map(|drift| {
-            let path = match drift.path.as_str() {
-                "" => "the body",
-                path => path,
-            };
+            let path = show_path(&drift.path);
             format!("{path}: expected {}, found {}", drift.expected, drift.found)
         })
         .collect();
@@ -121,10 +120,8 @@ fn outcome(outcome: &Outcome) -> String {
     if outcome.status == "none" {
         return NONE.to_owned();
     }
-    let attempts = outcome.attempts.map(|attempts| {
-        let noun = if attempts == 1 { "attempt" } else { "attempts" };
-        format!(" after {attempts} {noun}")
-    });
+    let attempts = outcome.attempts;
+    let attempts = attempts.map(|attempts| format!(" after {}", counted(attempts, "attempt")));
     let next = outcome.next_attempt_at.as_ref().map(moment::show);
     let parts = [
         Some(outcome.status.clone()),

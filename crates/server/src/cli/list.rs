@@ -1,6 +1,5 @@
 //! A list that the admin API tells on one page: a table for people, a line of JSON an entry for scripts.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
@@ -23,11 +22,6 @@ pub(super) struct List<'a> {
     pub(super) row: fn(&str) -> Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Page {
-    data: Vec<Box<RawValue>>,
-}
-
 impl List<'_> {
     /// Asks for all of it, or with a parameter for a part, and prints it.
     pub(super) fn print(
@@ -41,11 +35,11 @@ impl List<'_> {
             .map(|value| (parameter, value.clone()))
             .into_iter()
             .collect();
-        let page: Page = client.get(self.action, self.path, &query)?;
-        let mut entries = page.data.iter().map(|entry| entry.get());
+        let list: Vec<Box<RawValue>> = client.list(self.action, self.path, &query)?;
+        let mut entries = list.iter().map(|entry| entry.get());
         if output.wants_json() {
             entries.try_for_each(|entry| output.json_text(entry))?;
-        } else if page.data.is_empty() {
+        } else if list.is_empty() {
             output.line(self.empty)?;
         } else {
             let rows: Vec<Vec<String>> = entries.map(self.row).collect();

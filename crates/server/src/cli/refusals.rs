@@ -21,13 +21,14 @@ const LIST: List<'_> = List {
 };
 
 /// One request. Tolerant: a client of another version shows what it knows.
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Refused {
-    time: Value,
-    reason: String,
-    address: String,
-    skew_seconds: Option<i64>,
+pub(super) struct Refused {
+    pub(super) time: Value,
+    pub(super) reason: String,
+    /// Empty for a simulated one.
+    pub(super) address: String,
+    pub(super) skew_seconds: Option<i64>,
 }
 
 pub(super) fn run(

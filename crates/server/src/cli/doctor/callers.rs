@@ -3,10 +3,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    finding::{Finding, Level, counted},
-    running::{App, Refused, Running, whole},
+    finding::{Finding, Level},
+    running::{App, Running, whole},
 };
-use crate::config::{AppConfig, Config};
+use crate::{
+    cli::{moment, refusals::Refused},
+    config::{AppConfig, Config},
+    plural::counted,
+};
 
 /// By then whatever is in use has been seen.
 const LONG: Duration = Duration::from_hours(24);
@@ -106,7 +110,7 @@ fn check_app(running: &Running, app: &App) -> Finding {
         age if age >= SILENCE => Level::Note,
         _ => return Finding::ok(CHECK, what),
     };
-    let shown = crate::cli::moment::show(last);
+    let shown = moment::show(last);
     level
         .finding(CHECK, what)
         .because(format!("the last callback came at {shown}"))
@@ -254,8 +258,11 @@ fn check_refusals(running: &Running) -> Vec<Finding> {
     };
     let told = by_reason.into_iter().filter_map(|(reason, refused)| {
         let newest = refused.first()?;
-        let from = newest.address.as_deref().unwrap_or("a simulation");
-        let time = crate::cli::moment::show(&newest.time.as_str().into());
+        let from = match newest.address.as_str() {
+            "" => "a simulation",
+            address => address,
+        };
+        let time = moment::show(&newest.time);
         let finding = judge_refusals(running, reason)
             .finding(CHECK, format!("requests are refused: {reason}"))
             .because(format!(

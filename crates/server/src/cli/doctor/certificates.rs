@@ -12,13 +12,11 @@ use rustls::{
 };
 use x509_parser::{certificate::X509Certificate, error::X509Error, parse_x509_certificate};
 
-use super::{
-    finding::{Finding, counted},
-    settings::is_proxied,
-};
+use super::{finding::Finding, settings::is_proxied};
 use crate::{
     config::{Config, TlsConfig},
     listener::{Tls, read_certificates},
+    plural::counted,
 };
 
 const CHECK: &str = "certificate";

@@ -3,10 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    finding::{Finding, counted},
-    running::Running,
-};
+use super::{finding::Finding, running::Running};
+use crate::{cli::drift::show_path, plural::counted};
 
 /// Names in a line.
 const NAMES_MAX: usize = 6;
@@ -124,10 +122,7 @@ fn check_drift(running: &Running) -> Option<Finding> {
         .iter()
         .filter(|one| running.is_recent(&one.last_seen));
     let recent: Vec<String> = recent
-        .map(|one| match one.path.as_str() {
-            "" => format!("{}, the body", one.command),
-            path => format!("{}, {path}", one.command),
-        })
+        .map(|one| format!("{}, {}", one.command, show_path(&one.path)))
         .collect();
     let first = recent.first()?;
     let kinds = counted(recent.len() as u64, "kind");

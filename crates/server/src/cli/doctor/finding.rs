@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Failure;
-use crate::cli::output::Output;
+use crate::{cli::output::Output, plural::counted};
 
 /// Something that was looked at, and what of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -109,14 +109,6 @@ impl Finding {
             output.wrapped(&format!("{margin}→ "), &self.remedy, MARGIN + 2)?;
         }
         Ok(())
-    }
-}
-
-/// So many of a thing: `1 event`, `2 events`.
-pub(super) fn counted(count: impl Into<u64>, noun: &str) -> String {
-    match count.into() {
-        1 => format!("1 {noun}"),
-        count => format!("{count} {noun}s"),
     }
 }
 

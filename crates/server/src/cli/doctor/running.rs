@@ -6,7 +6,9 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    cli::{client::Client, exposition::Exposition, failure::Failure},
+    cli::{
+        client::Client, drift::Kind, exposition::Exposition, failure::Failure, refusals::Refused,
+    },
     time,
 };
 
@@ -23,7 +25,7 @@ pub(super) struct Running {
     pub(super) deciders: Vec<Decider>,
     /// The newest first.
     pub(super) refusals: Vec<Refused>,
-    pub(super) drift: Vec<Drift>,
+    pub(super) drift: Vec<Kind>,
     /// What could not be read, and why.
     pub(super) unread: Vec<String>,
 }
@@ -68,28 +70,6 @@ pub(super) struct Decider {
     pub(super) name: String,
     pub(super) url: String,
     pub(super) breaker: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Refused {
-    pub(super) time: String,
-    pub(super) reason: String,
-    pub(super) address: Option<String>,
-    pub(super) skew_seconds: Option<i64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Drift {
-    pub(super) command: String,
-    pub(super) path: String,
-    pub(super) last_seen: String,
-}
-
-#[derive(Deserialize)]
-struct Page<T> {
-    data: Vec<T>,
 }
 
 /// What happened within it is of now.
@@ -138,8 +118,8 @@ impl Running {
         Some(Duration::from_millis(self.now_ms.saturating_sub(then_ms)))
     }
 
-    pub(super) fn is_recent(&self, time: &str) -> bool {
-        let age = self.age(&Value::from(time));
+    pub(super) fn is_recent(&self, time: &Value) -> bool {
+        let age = self.age(time);
         age.is_some_and(|age| age < RECENT)
     }
 
@@ -173,11 +153,8 @@ fn list<T: DeserializeOwned>(
     path: &str,
     unread: &mut Vec<String>,
 ) -> Vec<T> {
-    match client.get::<Page<T>>(action, path, &[]) {
-        Ok(page) => page.data,
-        Err(failure) => {
-            unread.push(failure.to_string());
-            Vec::new()
-        }
-    }
+    client.list(action, path, &[]).unwrap_or_else(|failure| {
+        unread.push(failure.to_string());
+        Vec::new()
+    })
 }
