@@ -1,5 +1,7 @@
 //! Events are run through their plug-ins once more: what failed and succeeds now is done, what was done stays so.
 
+use std::thread;
+
 use gateway_test_support::Connection;
 use serde_json::Value;
 
@@ -44,8 +46,13 @@ fn what_failed_is_done_once_its_handler_is_mended() {
     assert_eq!(replayed["reason"], "error");
     assert_eq!(replayed["error"], "attempt 3 failed");
     assert_eq!(replayed["before"]["attempts"], 2);
-    assert_eq!(replayed["after"]["attempts"], 3);
-    assert_eq!(replayed["after"]["status"], "parked", "as before");
+    // More of them than it has attempts: those that are left to it are not used up.
+    for _ in 0..6 {
+        let (_, replayed) = replay(&gateway, &id);
+        assert_eq!(replayed["after"]["status"], "parked", "{replayed}");
+        assert_eq!(replayed["after"]["attempts"], 2);
+        assert_eq!(replayed["after"]["due_at"], replayed["before"]["due_at"]);
+    }
     assert!(gateway.stop().success());
 
     // Its next attempt is due in several seconds: nobody else makes it succeed.
@@ -91,10 +98,12 @@ fn what_was_done_stays_so() {
     let gateway = setup.start();
     let id = event(&gateway, "Faulty.Note", r#"{"id":"twice"}"#);
     comes_to(&gateway, &id, "done");
+    let story = gateway.event(&id).story;
     let (status, replayed) = replay(&gateway, &id);
     assert_eq!((status, &replayed["succeeded"]), (200, &Value::Bool(true)));
     assert_eq!(setup.ran("Faulty.Note"), ["twice", "twice"]);
     assert_eq!(replayed["after"]["status"], "done");
+    assert_eq!(gateway.event(&id).story, story, "when it was handled first");
 
     let id = event(&gateway, "Faulty.ErrOnce", r#"{"id":"once"}"#);
     comes_to(&gateway, &id, "done");
@@ -115,6 +124,70 @@ fn a_before_callback_tells_what_it_would_be_answered_now() {
     assert_eq!(replayed["succeeded"], true);
     assert_eq!(replayed["ack_before"]["ErrorCode"], 1);
     assert_eq!(replayed["ack_after"]["ErrorCode"], 1);
+
+    gateway.call("Faulty.Ask", r#"{"id":"strays","act":"stray"}"#);
+    let id = eventually("the event is journaled", || {
+        Some(gateway.events("account=strays").pop()?.id)
+    });
+    assert_eq!(gateway.event(&id).verdict.unwrap()["reason"], "code");
+    let (status, problem) = replay(&gateway, &id);
+    assert_eq!(status, 422, "{problem}");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("`ErrorCode` is not a code"), "{detail}");
+}
+
+#[test]
+fn what_could_not_be_read_is_done_once_its_type_is_mended() {
+    let setup = Setup::faulty();
+    let gateway = setup.start();
+    let id = event(&gateway, "Faulty.Unreadable", r#"{"id":"odd"}"#);
+    comes_to(&gateway, &id, "dead");
+    assert_eq!(replay(&gateway, &id).0, 422);
+    assert!(gateway.stop().success());
+
+    let setup = setup.variable("FAULTY_FIXED", "1");
+    let gateway = setup.start();
+    let (status, replayed) = replay(&gateway, &id);
+    assert_eq!(status, 200, "{replayed}");
+    assert_eq!(replayed["before"]["reason"], "undecodable");
+    assert_eq!(replayed["after"]["status"], "done");
+    assert_eq!(setup.ran("Faulty.Unreadable"), ["odd"]);
+    gateway.kill();
+    let gateway = setup.start();
+    comes_to(&gateway, &id, "done");
+}
+
+#[test]
+fn a_replay_that_ends_while_the_gateway_stops_is_answered() {
+    let setup = Setup::faulty();
+    let gateway = setup.start();
+    let id = event(&gateway, "Faulty.Slow", r#"{"id":"slow"}"#);
+    comes_to(&gateway, &id, "done");
+    let (status, replayed) = thread::scope(|scope| {
+        let replayed = scope.spawn(|| replay(&gateway, &id));
+        eventually("its handler runs again", || {
+            (setup.ran("Faulty.Slow").len() == 2).then_some(())
+        });
+        gateway.signal("TERM");
+        replayed.join().unwrap()
+    });
+    assert_eq!(status, 200, "{replayed}");
+    assert_eq!(replayed["succeeded"], true);
+    assert!(gateway.ended().success());
+}
+
+#[test]
+fn a_body_that_asks_for_what_there_is_not_is_refused() {
+    let setup = Setup::faulty();
+    let gateway = setup.start();
+    let id = event(&gateway, "Faulty.Note", r#"{"id":"once"}"#);
+    comes_to(&gateway, &id, "done");
+    let target = format!("/v1/events/{id}/replay");
+    let json = [("Content-Type", "application/json")];
+    let mut connection = Connection::open(gateway.admin).unwrap();
+    let answer = connection.request("POST", &target, &json, br#"{"dry_run":true}"#);
+    assert_eq!(answer.unwrap().status, 400);
+    assert_eq!(setup.ran("Faulty.Note"), ["once"]);
 }
 
 #[test]

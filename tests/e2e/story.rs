@@ -1,15 +1,11 @@
 //! One event's story: every step with its time, while the gateway runs; after a restart less the times in memory.
 
-use serde_json::Value;
-
 use super::harness::{FRIEND_DELETE, Gateway, Setup, eventually, friend_delete};
 
 /// The steps with the milliseconds after the first byte.
 fn story(gateway: &Gateway, id: &str) -> Vec<(String, Option<u64>)> {
-    let text = gateway.get(&format!("/v1/events/{id}")).text();
-    let detail: Value = serde_json::from_str(&text).unwrap();
-    let steps = detail["story"].as_array().unwrap().iter();
-    let steps = steps.map(|step| {
+    let steps = gateway.event(id).story;
+    let steps = steps.iter().map(|step| {
         let name = step["step"].as_str().unwrap().to_owned();
         (name, step["after_ms"].as_u64())
     });

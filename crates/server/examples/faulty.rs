@@ -2,7 +2,7 @@
 //! each under a command of its own. One that behaves takes batches, whose tests then depend on no command of Chat's.
 //!
 //! Each attempt of a handler appends a line `command id attempt` to the file named by `FAULTY_RAN`, before anything
-//! goes wrong. With `FAULTY_FIXED` what errs succeeds. Not an example to copy for a plug-in: that is the crate `callback-friend-delete`.
+//! goes wrong. With `FAULTY_FIXED` what errs, or can't be read, succeeds. Not an example to copy for a plug-in: that is the crate `callback-friend-delete`.
 
 use std::{
     fs::{File, OpenOptions},
@@ -41,7 +41,8 @@ fn main() -> ExitCode {
 struct FaultyRequest {
     /// Tells events apart.
     id: String,
-    /// For the before-command, what to do: `allow`, `refuse`, `hang`, `panic`, `block`, `stick` or `err`.
+    /// For the before-command, what to do: `allow`, `refuse`, `hang`, `panic`, `block`, `stick`, `err`, or
+    /// `stray` from the codes of the command.
     #[serde(default)]
     #[oai(default)]
     act: String,
@@ -119,7 +120,7 @@ struct Stuck;
 
 /// Its verdict.
 struct Verdict {
-    is_allowed: bool,
+    code: i64,
 }
 
 // === impl Ran ===
@@ -177,7 +178,7 @@ impl Fault for Fails {
     const SUMMARY: &'static str = "Errs";
 
     async fn act(attempt: u32) -> Result<(), HandlerError> {
-        if std::env::var_os("FAULTY_FIXED").is_some() {
+        if is_fixed() {
             return Ok(());
         }
         Err(HandlerError::new(format!("attempt {attempt} failed")))
@@ -210,13 +211,18 @@ impl Fault for Unreadable {
     const COMMAND: &'static str = "Faulty.Unreadable";
     const SUMMARY: &'static str = "Panics when asked for its subjects";
 
-    fn subjects(_request: &FaultyRequest) -> Subjects {
-        panic!("a plug-in panics")
+    fn subjects(request: &FaultyRequest) -> Subjects {
+        assert!(is_fixed(), "a plug-in panics");
+        Subjects::default().account(&request.id)
     }
 
     async fn act(_attempt: u32) -> Result<(), HandlerError> {
         Ok(())
     }
+}
+
+fn is_fixed() -> bool {
+    std::env::var_os("FAULTY_FIXED").is_some()
 }
 
 fn block() -> ! {
@@ -347,9 +353,9 @@ impl Callback for Ask {
             }
             "block" => block(),
             "err" => Err(HandlerError::new("undecided")),
-            act => Ok(Verdict {
-                is_allowed: act != "refuse",
-            }),
+            "stray" => Ok(Verdict { code: 7 }),
+            "refuse" => Ok(Verdict { code: 1 }),
+            _ => Ok(Verdict { code: 0 }),
         }
     }
 }
@@ -360,17 +366,17 @@ impl Answer<FaultyRequest> for Verdict {
     type Ack = Ack;
 
     fn allow(_request: &FaultyRequest) -> Self {
-        Self { is_allowed: true }
+        Self { code: 0 }
     }
 
     fn refuse(_request: &FaultyRequest) -> Self {
-        Self { is_allowed: false }
+        Self { code: 1 }
     }
 
     fn into_ack(self) -> Ack {
         let mut ack = Ack::ok();
-        if !self.is_allowed {
-            ack.error_code = 1;
+        ack.error_code = self.code;
+        if self.code != 0 {
             "refused".clone_into(&mut ack.error_info);
         }
         ack

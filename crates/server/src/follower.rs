@@ -100,6 +100,8 @@ pub(crate) struct Follower {
     trimmed: Instant,
     live_stall: Stall,
     index_stall: Stall,
+    /// What has ended can't be saved.
+    save_stall: Stall,
 }
 
 /// One read of the log.
@@ -209,6 +211,7 @@ impl Follower {
             trimmed: Instant::now(),
             live_stall: Stall::default(),
             index_stall: Stall::default(),
+            save_stall: Stall::default(),
             parts,
         })
     }
@@ -248,8 +251,8 @@ impl Follower {
     fn step(&mut self) -> bool {
         self.collect();
         self.tell_replayed();
-        self.replay();
-        let mut is_behind = self.read_live();
+        let mut is_behind = self.replay();
+        is_behind |= self.read_live();
         is_behind |= self.catch_up_index();
         for progress in &mut self.commands {
             match progress.catch_up(&self.reader, self.position) {
@@ -359,11 +362,10 @@ impl Follower {
     /// Takes back what handlers have finished.
     fn collect(&mut self) {
         for done in self.finished.take() {
-            if done.ran.is_ok() {
-                self.parts.recent.handled(done.sequence, done.ended_ms);
-            }
-            if let Some(progress) = self.command_at(done.index) {
-                progress.finished(done);
+            let (sequence, ended_ms) = (done.sequence, done.ended_ms);
+            let progress = self.command_at(done.index);
+            if progress.is_some_and(|progress| progress.finished(done)) {
+                self.parts.recent.handled(sequence, ended_ms);
             }
         }
     }

@@ -37,6 +37,8 @@ pub(crate) struct Event {
     pub(crate) drift: Vec<Value>,
     #[serde(default)]
     pub(crate) outcome: Value,
+    #[serde(default)]
+    pub(crate) story: Vec<Value>,
 }
 
 /// Whom an event is about.

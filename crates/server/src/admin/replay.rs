@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gateway_core::{EventId, Installed, Phase};
+use gateway_core::{Causes, Envelope, EventId, Installed, Phase, RecordedAck};
 use gateway_journal::Row;
 use poem::http::StatusCode;
 use poem_openapi::{Object, OpenApi, param::Path, payload::Json};
@@ -13,7 +13,7 @@ use super::{
     Shared,
     api::event_id,
     event::{EventDetail, EventOutcome},
-    problem::Problem,
+    problem::{self, Problem},
 };
 use crate::{follower::ReplayError, openapi::payload::Reply};
 
@@ -22,6 +22,7 @@ pub(crate) struct ReplayApi(pub(crate) Arc<Shared>);
 
 /// An empty object.
 #[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
 pub(crate) struct ReplayRequest {}
 
 /// What came of handling an event once more.
@@ -72,7 +73,7 @@ impl ReplayApi {
         let id = event_id(&id)?;
         let before = self.0.look_up(id, Stood::of).await?;
         let installed = self.0.parts.dispatcher.get(&before.command);
-        let installed = installed.ok_or_else(|| problem(&ReplayError::Undecodable))?;
+        let installed = installed.ok_or_else(|| refusal(&ReplayError::Undecodable))?;
         let ran = match installed.descriptor().phase {
             Phase::After => {
                 let replays = &self.0.parts.replays;
@@ -83,7 +84,7 @@ impl ReplayApi {
         let (ack_after, failure) = match ran {
             Ok(ack) => (ack, None),
             Err(ReplayError::Failed(failure)) => (None, Some(failure)),
-            Err(error) => return Err(problem(&error)),
+            Err(error) => return Err(refusal(&error)),
         };
         let after = self.0.look_up(id, Stood::of).await?;
         let reason = failure.as_ref().map(|failure| failure.reason.as_str());
@@ -113,16 +114,27 @@ impl ReplayApi {
     /// What a before-command's plug-in would answer now.
     async fn ask_again(&self, installed: &Installed, id: EventId) -> Result<Value, ReplayError> {
         let (reader, installed) = (self.0.parts.reader.clone(), installed.clone());
-        let index = installed.descriptor().index;
+        let (index, rules) = (installed.descriptor().index, installed.descriptor().rules);
         let read = move || match reader.get(id.sequence()) {
             Ok(Some(Row::Event(event))) => {
                 let work = installed
                     .work(&event.body)
                     .ok_or(ReplayError::Undecodable)?;
-                Ok((work, event.envelope))
+                // As when it came: a handler is not to know what was answered then.
+                let verdict = None;
+                Ok((
+                    work,
+                    Envelope {
+                        verdict,
+                        ..event.envelope
+                    },
+                ))
             }
             Ok(_) => Err(ReplayError::Missing),
-            Err(_) => Err(ReplayError::Busy),
+            Err(error) => {
+                problem::log("read the event", &Causes(&error));
+                Err(ReplayError::Busy)
+            }
         };
         let read = self.0.queries.request(read).await;
         let (work, envelope) = read.unwrap_or(Err(ReplayError::Busy))?;
@@ -131,7 +143,8 @@ impl ReplayApi {
             .ask_at_leisure(index, work, Arc::new(envelope))
             .await;
         let ack = ran.map_err(ReplayError::Failed)?;
-        Ok(serde_json::from_slice(&ack).unwrap_or_default())
+        let checked = rules.check(&ack).map_err(ReplayError::Broken)?;
+        Ok(RecordedAck::from(&checked).to_value())
     }
 }
 
@@ -148,13 +161,14 @@ impl Stood {
     }
 }
 
-fn problem(error: &ReplayError) -> Problem {
+fn refusal(error: &ReplayError) -> Problem {
     let detail = error.to_string();
     match error {
         ReplayError::Missing => Problem::not_found(detail),
         ReplayError::Pending => Problem::new(StatusCode::CONFLICT, detail),
         ReplayError::Busy => Problem::busy(detail),
-        ReplayError::Undecodable | ReplayError::Failed(_) => {
+        ReplayError::Slow => Problem::new(StatusCode::GATEWAY_TIMEOUT, detail),
+        ReplayError::Undecodable | ReplayError::Broken(_) | ReplayError::Failed(_) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
         }
     }

@@ -298,7 +298,8 @@ impl Progress {
             0
         } else {
             // What can't be saved counts, too.
-            EVENTS_MAX.saturating_sub(self.taken() + self.outcomes.len())
+            let unsaved = self.outcomes.len() + self.replayed.len();
+            EVENTS_MAX.saturating_sub(self.taken() + unsaved)
         }
     }
 

@@ -1,12 +1,12 @@
 //! Events that are to be handled once more, on their way to the follower, and how that ended, on the way back.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use gateway_core::Work;
+use gateway_core::{AckFault, Work};
 use gateway_journal::{Outcome, Row, Sequence, StateError, StoredEvent};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Follower, finished::Finished, tell};
+use super::{Follower, finished::Finished, progress::Progress, tell};
 use crate::handlers::Failure;
 
 /// Asks the follower to have an event handled once more.
@@ -60,15 +60,23 @@ pub(crate) enum ReplayError {
     /// The handler failed.
     #[error("the handler failed")]
     Failed(Failure),
+    /// A before-command's plug-in has answered what Chat would not honour.
+    #[error("the plug-in's ack breaks the rules of its command: {0}")]
+    Broken(AckFault),
     /// Its body can't be read by its plug-in, or there is none.
     #[error("its body can't be read by its plug-in, or no plug-in is installed for its command")]
     Undecodable,
-    /// It is being handled, or waits for its first attempt.
-    #[error("it is being handled, or waits for its first attempt")]
+    /// It is being handled, or waits for its first attempt, or an older event of its command does.
+    #[error(
+        "it, or an older event of its command, is still being handled or waits for its first attempt"
+    )]
     Pending,
     /// The log does not hold it, or its row is damaged.
     #[error("the journal does not hold it any more, or its row is damaged")]
     Missing,
+    /// Nobody knows yet how it ends.
+    #[error("it is still being handled; look at the event's outcome later")]
+    Slow,
     /// Too much waits already, the state can't be read, or the gateway stops.
     #[error("too much is being handled, or the gateway stops; try again")]
     Busy,
@@ -76,6 +84,12 @@ pub(crate) enum ReplayError {
 
 /// Those that wait; further ones are refused.
 const WAITING_MAX: usize = 64;
+
+/// Those that one step of the follower hands on.
+const STEP_MAX: usize = 16;
+
+/// How long the end is waited for: longer than a handler may take, which may have to wait for its turn.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 // === impl Replays ===
 
@@ -102,7 +116,11 @@ impl Replays {
             .try_send(replay)
             .map_err(|_| ReplayError::Busy)?;
         self.finished.nudge();
-        ended.await.unwrap_or(Err(ReplayError::Busy))
+        let ended = tokio::time::timeout(PATIENCE, ended).await;
+        // Without an answer its thread was given up, or the gateway stops.
+        ended.map_or(Err(ReplayError::Slow), |ended| {
+            ended.unwrap_or(Err(ReplayError::Busy))
+        })
     }
 }
 
@@ -120,21 +138,24 @@ impl Replaying {
 // === impl Follower ===
 
 impl Follower {
-    /// Hands on what somebody wants handled once more.
-    pub(super) fn replay(&mut self) {
-        while let Ok(Replay { sequence, reply }) = self.replays.try_recv() {
+    /// Hands on what somebody wants handled once more; tells whether there may be more at once.
+    pub(super) fn replay(&mut self) -> bool {
+        for _ in 0..STEP_MAX {
+            let Ok(Replay { sequence, reply }) = self.replays.try_recv() else {
+                return false;
+            };
             match self.readied(sequence) {
                 Ok(readied) => self.hand_on(readied, reply),
                 // Whoever asked may have gone.
                 Err(error) => drop(reply.send(Err(error))),
             }
         }
+        true
     }
 
     fn hand_on(&mut self, readied: Readied, reply: Reply) {
-        let Some(progress) = self.command_at(readied.index) else {
-            return;
-        };
+        let progress = self.command_at(readied.index);
+        let progress = progress.expect("what is readied has a handler's progress");
         let replaying = Replaying {
             known: readied.known,
             bytes: readied.event.body.len(),
@@ -183,19 +204,28 @@ impl Follower {
         self.parts.state.reader().outcome(sequence)
     }
 
-    /// Tells those who wait, once what they wait for is in the state.
+    /// Tells those who wait, once what they wait for is in the state. If it can't be saved they wait on: what they were
+    /// told would not be true after a crash.
     pub(super) fn tell_replayed(&mut self) {
-        let commands = self.commands.iter_mut();
-        let ended: Vec<Replayed> = commands
-            .flat_map(|progress| std::mem::take(&mut progress.replayed))
-            .collect();
-        if ended.is_empty() {
+        let has_ended = |progress: &Progress| !progress.replayed.is_empty();
+        if self.save_stall.is_on() || !self.commands.iter().any(has_ended) {
             return;
         }
-        if let Err(error) = self.save() {
-            tell(&error);
+        match self.save_ended() {
+            Ok(()) => self.answer_replayed(),
+            Err(error) => {
+                self.save_stall.begin();
+                tell(&error);
+            }
         }
-        for Replayed { reply, result } in ended {
+    }
+
+    /// Tells those who wait; what they wait for is in the state.
+    pub(super) fn answer_replayed(&mut self) {
+        let commands = self.commands.iter_mut();
+        for Replayed { reply, result } in commands.flat_map(|progress| progress.replayed.drain(..))
+        {
+            // Whoever asked may have gone.
             drop(reply.send(result));
         }
     }

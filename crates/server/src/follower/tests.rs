@@ -18,7 +18,7 @@ const BODY: &str = r#"{"PairList":[{"From_Account":"a","To_Account":"b"}]}"#;
 struct Fixture {
     follower: Follower,
     trimmed: Arc<Notify>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// Hears only of events that the journal has deleted.
@@ -69,7 +69,7 @@ impl Fixture {
         Self {
             follower: Follower::new(parts).unwrap(),
             trimmed,
-            _directory: directory,
+            directory,
         }
     }
 
@@ -217,5 +217,34 @@ async fn an_emptied_log_is_trimmed_from_the_state() {
         .expect("the journal deletes its event");
     assert_eq!(fixture.follower.reader.bounds().unwrap(), None);
     fixture.follower.trim().unwrap();
+    assert_eq!(fixture.outcome(1), None);
+}
+
+#[tokio::test]
+async fn a_replay_is_not_answered_before_its_end_is_saved() {
+    let mut fixture = Fixture::new(Duration::from_hours(1)).await;
+    fixture.remember(outcome(1, Status::Dead, 6));
+    let replays = fixture.follower.replay.clone();
+    let answer = tokio::spawn(async move { replays.replay(1).await });
+    tokio::task::yield_now().await;
+    fixture.follower.step();
+    fixture.follower.finished.notified().await;
+
+    let state = fixture.directory.path().join("journal/state.db");
+    let other = rusqlite::Connection::open(state).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    fixture.follower.step();
+    tokio::task::yield_now().await;
+    assert!(!answer.is_finished());
+    drop(other);
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while !answer.is_finished() {
+            fixture.follower.step();
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the state is written again");
+    answer.await.unwrap().unwrap();
     assert_eq!(fixture.outcome(1), None);
 }

@@ -177,9 +177,12 @@ impl Follower {
         if self.commands.iter().any(Progress::is_at_work) {
             warn!("handlers still run; their events are handled again after the next start");
         }
-        if let Err(error) = self.save() {
-            let error = Causes(&error);
-            error!(%error, "the handlers' progress is not saved; the last second is repeated");
+        match self.save() {
+            Ok(()) => self.answer_replayed(),
+            Err(error) => {
+                let error = Causes(&error);
+                error!(%error, "the handlers' progress is not saved; the last second is repeated");
+            }
         }
         if let Err(error) = self.parts.index.close() {
             let error = Causes(&error);

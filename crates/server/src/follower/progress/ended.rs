@@ -10,13 +10,16 @@ use crate::{
 };
 
 impl Progress {
-    /// Takes back a finished attempt.
-    pub(in crate::follower) fn finished(&mut self, done: Done) {
+    /// Takes back a finished attempt. Tells whether the event is done by it, and was not before.
+    pub(in crate::follower) fn finished(&mut self, done: Done) -> bool {
         if done.generation != self.generation {
-            return;
+            return false;
         }
+        let has_succeeded = done.ran.is_ok();
         if let Some(replaying) = self.replaying.remove(&done.sequence) {
-            return self.replayed(done.sequence, replaying, done.ran.map(drop));
+            let was_done = replaying.known.is_none();
+            self.replayed(done.sequence, replaying, done.ran.map(drop));
+            return has_succeeded && !was_done;
         }
         let retried = self.end(done.sequence);
         match done.ran {
@@ -31,6 +34,7 @@ impl Progress {
                 self.fail(done.sequence, attempts_of(retried.as_ref()), failure);
             }
         }
+        has_succeeded
     }
 
     /// Removes an attempt from those that run, and returns it if it was a later one.
@@ -45,32 +49,33 @@ impl Progress {
     }
 
     /// An attempt that somebody wished has ended. A failed event that succeeds is done; one that fails again says why, and
-    /// waits for its next attempt or stays dead as before. One that was done stays done.
+    /// waits for its next attempt or stays dead as before: the attempts that it has left are not used up. One that was
+    /// done stays done.
     fn replayed(&mut self, sequence: Sequence, replaying: Replaying, result: Result<(), Failure>) {
         self.bytes -= replaying.bytes;
-        let outcome = result.as_ref().err();
-        self.end_span(
-            sequence,
-            outcome.map_or("ok", |failure| failure.reason.as_str()),
-        );
-        match (&result, &replaying.known) {
-            (Ok(()), known) => {
+        let reason = match &result {
+            Ok(()) => {
                 self.metrics().ok.inc();
-                self.done.extend(known.is_some().then_some(sequence));
+                self.end_span(sequence, "ok");
+                None
             }
-            (Err(failure), None) => {
-                self.count(failure.reason);
+            Err(failure) => {
+                self.end_span(sequence, failure.reason.as_str());
+                Some(self.count(failure.reason))
             }
-            (Err(failure), Some(known)) => {
-                let again = Outcome {
-                    attempts: known.attempts + 1,
-                    reason: self.count(failure.reason),
-                    error: failure.error.clone(),
-                    since_ms: clock::now_ms(),
-                    ..known.clone()
-                };
-                self.outcomes.push(again);
-            }
+        };
+        match (reason, &replaying.known) {
+            (_, None) => {}
+            (None, Some(_)) => self.done.push(sequence),
+            (Some(reason), Some(known)) => self.outcomes.push(Outcome {
+                reason,
+                error: result
+                    .as_ref()
+                    .err()
+                    .and_then(|failure| failure.error.clone()),
+                since_ms: clock::now_ms(),
+                ..known.clone()
+            }),
         }
         self.replayed.push(replaying.ended(result));
     }
