@@ -51,7 +51,8 @@ fn what_failed_is_done_once_its_handler_is_mended() {
         let (_, replayed) = replay(&gateway, &id);
         assert_eq!(replayed["after"]["status"], "parked", "{replayed}");
         assert_eq!(replayed["after"]["attempts"], 2);
-        assert_eq!(replayed["after"]["due_at"], replayed["before"]["due_at"]);
+        let due = |when: &str| replayed[when]["next_attempt_at"].as_str().unwrap();
+        assert_eq!(due("after"), due("before"));
     }
     assert!(gateway.stop().success());
 
@@ -64,7 +65,8 @@ fn what_failed_is_done_once_its_handler_is_mended() {
             "replay",
             "--command",
             "Faulty.Err",
-            "--failed",
+            "--outcome",
+            "failed",
             "--admin-url",
             &url,
         ];

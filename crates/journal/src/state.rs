@@ -317,6 +317,21 @@ impl StateReader {
         self.read(|connection| row::of_event(connection, sequence))
     }
 
+    /// Events whose handler has not succeeded, with one status or with any: newest first, those below `before`,
+    /// `limit` at most.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn failed(
+        &self,
+        status: Option<Status>,
+        before: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Sequence>, StateError> {
+        self.read(|connection| row::failed(connection, status, before, limit))
+    }
+
     /// One command's cursor.
     ///
     /// # Errors

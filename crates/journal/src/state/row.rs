@@ -82,6 +82,25 @@ pub(super) fn of_event(
         .optional()
 }
 
+/// Events with an outcome of one status, or of any, below `before`: newest first.
+pub(super) fn failed(
+    connection: &Connection,
+    status: Option<Status>,
+    before: Sequence,
+    limit: usize,
+) -> rusqlite::Result<Vec<Sequence>> {
+    connection
+        .prepare_cached(
+            "SELECT sequence FROM outcomes WHERE sequence < ?1 AND (?2 IS NULL OR status = ?2)
+             ORDER BY sequence DESC LIMIT ?3",
+        )?
+        .query_map(
+            params![stored(before), status, stored(limit as u64)],
+            |row| row.get(0).map(restored),
+        )?
+        .collect()
+}
+
 fn outcome(row: &Row<'_>) -> rusqlite::Result<Outcome> {
     Ok(Outcome {
         sequence: restored(row.get("sequence")?),

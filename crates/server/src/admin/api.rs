@@ -17,7 +17,7 @@ use super::{
     commands::CommandList,
     cursor::Cursor,
     drift::DriftList,
-    event::{Event, EventAgreement, EventDetail},
+    event::{Event, EventAgreement, EventDetail, EventFailure},
     finder::FindError,
     problem::Problem,
     refusals::RefusalList,
@@ -84,6 +84,8 @@ impl Api {
         group: Query<Option<String>>,
         /// Only where a shadow decider's answer compares so with the one given.
         shadow: Query<Option<EventAgreement>>,
+        /// Only those whose handler has not succeeded: `parked` until another attempt, `dead` for good, `failed` for both.
+        outcome: Query<Option<EventFailure>>,
         /// Journaled at or after: RFC 3339, milliseconds since the Unix epoch, or an age such as `15m`.
         since: Query<Option<String>>,
         /// Journaled before; written like `since`.
@@ -102,6 +104,7 @@ impl Api {
             .map_err(|error| Problem::bad_request(error.to_string()))?
             .map(|cursor| cursor.sequence);
         let mut selection = Selection::new(command.0, app.0, account.0, group.0, shadow.0);
+        selection.outcome = outcome.0;
         selection.filter.since_ms = moment(since.0.as_deref())?;
         selection.filter.until_ms = moment(until.0.as_deref())?;
         let limit = usize::from(limit.0.unwrap_or(LIMIT_DEFAULT));

@@ -24,7 +24,7 @@ use crate::time;
 #[cfg(test)]
 pub(crate) use self::detail::OutcomeStatus;
 pub(crate) use self::{
-    detail::{EventDetail, EventDrift, EventItem, EventOutcome, Standing},
+    detail::{EventDetail, EventDrift, EventFailure, EventItem, EventOutcome, Standing},
     story::Told,
 };
 

@@ -1,14 +1,15 @@
 //! Finding events: pages of a list, newest first, and one event with all that is known of it. Free of HTTP; blocks.
 //!
 //! By account, group or a shadow's agreement the index answers, which follows behind the log; so the events that it does
-//! not know yet are read and decoded first. Its keys are hashes: what it finds is checked. Start at [`Finder::page`].
+//! not know yet are read and decoded first. Its keys are hashes: what it finds is checked. Which handlers have failed is
+//! in the state. Start at [`Finder::page`].
 
 use std::sync::Arc;
 
 use gateway_core::{Dispatcher, EventId, Phase, Prepared, Work};
 use gateway_journal::{
-    Filter, Head, Index, IndexError, IndexQuery, ReadError, ReadLimit, Reader, Row, Sequence,
-    StateError, StateReader, StoredEvent,
+    Filter, Found as Hits, Head, Index, IndexError, IndexQuery, ReadError, ReadLimit, Reader, Row,
+    Sequence, StateError, StateReader, Status, StoredEvent,
 };
 
 use super::{
@@ -143,7 +144,10 @@ impl Finder {
         if below <= filling.floor + 1 {
             return Ok(filling.ends(None));
         }
-        let next = if selection.is_indexed() {
+        let next = if let Some(failure) = selection.outcome {
+            let failed = |below| self.failed(failure.status(), below);
+            self.fill_with(&mut filling, below, failed)?
+        } else if selection.is_indexed() {
             self.fill_by_index(&mut filling, below)?
         } else {
             self.fill_by_envelope(&mut filling, below)?
@@ -225,16 +229,15 @@ impl Finder {
         Ok(Some(below))
     }
 
-    /// By the index: hits are fetched and checked.
+    /// By the index.
     fn fill_indexed(
         &self,
         filling: &mut Filling<'_>,
-        mut below: Sequence,
+        below: Sequence,
         indexed: Sequence,
     ) -> Result<Option<Sequence>, FindError> {
         let selection = filling.selection;
-        let mut checked = 0;
-        while checked < HITS_MAX {
+        self.fill_with(filling, below, |below| {
             let query = IndexQuery {
                 account: selection.account.as_deref(),
                 group: selection.group.as_deref(),
@@ -243,9 +246,32 @@ impl Finder {
             };
             let found = self.index.find(&query, CHUNK_HITS)?;
             // A damaged index starts anew; what it does not know again yet is for the next page to look up.
-            if self.index.cursor() < indexed {
+            Ok((self.index.cursor() >= indexed).then_some(found))
+        })
+    }
+
+    /// Events whose handler has not succeeded.
+    fn failed(&self, status: Option<Status>, below: Sequence) -> Result<Option<Hits>, FindError> {
+        let sequences = self.state.failed(status, below, CHUNK_HITS)?;
+        let is_full = sequences.len() == CHUNK_HITS;
+        let next = sequences.last().copied().filter(|_| is_full);
+        Ok(Some(Hits { sequences, next }))
+    }
+
+    /// With what `find` finds below a sequence, newest first: hits are fetched and checked. When it finds `None`, the
+    /// page ends.
+    fn fill_with(
+        &self,
+        filling: &mut Filling<'_>,
+        mut below: Sequence,
+        find: impl Fn(Sequence) -> Result<Option<Hits>, FindError>,
+    ) -> Result<Option<Sequence>, FindError> {
+        let selection = filling.selection;
+        let mut checked = 0;
+        while checked < HITS_MAX {
+            let Some(found) = find(below)? else {
                 return Ok(Some(below));
-            }
+            };
             for fetch in found.sequences.chunks(CHUNK_FETCH) {
                 for stored in self.reader.get_many(fetch)? {
                     if stored.sequence <= filling.floor {

@@ -3,7 +3,7 @@
 use gateway_core::{Agreement, Subjects};
 use gateway_journal::{Filter, StoredEvent};
 
-use super::event::EventAgreement;
+use super::event::{EventAgreement, EventFailure};
 
 /// Which events a list or a stream is about; an empty selection is about all.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,8 @@ pub(crate) struct Selection {
     pub(crate) group: Option<String>,
     /// A shadow decider's answer compares so.
     pub(crate) shadow: Option<Agreement>,
+    /// Its handler has not succeeded.
+    pub(crate) outcome: Option<EventFailure>,
 }
 
 // === impl Selection ===
@@ -38,6 +40,7 @@ impl Selection {
             account,
             group,
             shadow: shadow.map(Into::into),
+            outcome: None,
         }
     }
 

@@ -252,9 +252,6 @@ pub(super) struct ReplayOptions {
     pub(super) id: Option<EventId>,
     #[command(flatten)]
     pub(super) events: EventsOptions,
-    /// Only those whose handler has failed: parked or dead
-    #[arg(long)]
-    pub(super) failed: bool,
     /// Show which, and replay none
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -279,6 +276,9 @@ pub(super) struct EventsOptions {
     /// Journaled since: an age such as 15m, a time such as 2026-01-31T12:00:00Z, or milliseconds since 1970
     #[arg(long, value_name = "TIME")]
     pub(super) since: Option<Moment>,
+    /// Only those whose handler has not succeeded: parked until another attempt, dead for good, or failed for both
+    #[arg(long, value_name = "HOW", value_parser = ["parked", "dead", "failed"])]
+    pub(super) outcome: Option<String>,
     /// Journaled before: an age or a time
     #[arg(long, value_name = "TIME")]
     pub(super) until: Option<Moment>,

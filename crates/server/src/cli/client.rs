@@ -21,6 +21,9 @@ use crate::config::Config;
 /// From the start of a call to its last byte.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The same for a call that has something done: a handler may take 30 seconds, and wait for its turn.
+const POST_TIMEOUT: Duration = Duration::from_mins(1);
+
 /// An answer may hold a whole page of large bodies.
 const ANSWER_BYTES_MAX: u64 = 512 << 20;
 
@@ -138,6 +141,7 @@ impl Client {
     ) -> Result<Response<Body>, Failure> {
         let request = self.calls.post(format!("{}{path}", self.base));
         let request = self.authorized(request).content_type("application/json");
+        let request = request.config().timeout_global(Some(POST_TIMEOUT)).build();
         let result = request.query_pairs(query.to_vec()).send(body);
         let response = result.map_err(|error| self.unreachable(action, &error))?;
         if is_problem(&response) {

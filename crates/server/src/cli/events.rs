@@ -15,6 +15,9 @@ use super::{
 /// Events asked for at once.
 const PAGE_EVENTS: u64 = 100;
 
+/// What is said when the limit has ended the list.
+pub(super) const MORE: &str = "there may be more: see --limit and --all";
+
 const ACTION: &str = "read the events";
 
 #[derive(Deserialize)]
@@ -61,6 +64,12 @@ pub(super) fn walk(
                 .until
                 .map(|until| ("until", Moment::to_query(until))),
         );
+        query.extend(
+            options
+                .outcome
+                .iter()
+                .map(|outcome| ("outcome", outcome.clone())),
+        );
         query.push(("limit", left.min(PAGE_EVENTS).to_string()));
         query.extend(cursor.as_ref().map(|cursor| ("cursor", cursor.clone())));
         let page: Page = client.get(ACTION, "/v1/events", &query)?;
@@ -80,7 +89,7 @@ pub(super) fn walk(
 fn hint(is_empty: bool, has_more: bool, output: &mut Output<'_>) -> Result<(), Failure> {
     match (is_empty, has_more) {
         (true, _) => output.line("no events"),
-        (false, true) => output.line("there may be more: see --limit and --all"),
+        (false, true) => output.line(MORE),
         (false, false) => Ok(()),
     }
 }
@@ -145,6 +154,7 @@ mod tests {
                 ..Filters::default()
             },
             since: None,
+            outcome: None,
             until: Some("2026-01-31T12:00:00Z".parse().unwrap()),
             limit: 50,
             all: false,

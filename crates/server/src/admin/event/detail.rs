@@ -92,6 +92,18 @@ pub(crate) enum OutcomeStatus {
     None,
 }
 
+/// Where an event stands whose handler has not succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "lowercase")]
+pub(crate) enum EventFailure {
+    /// Failed; will be tried again.
+    Parked,
+    /// Given up.
+    Dead,
+    /// One of both.
+    Failed,
+}
+
 /// Where an event stands, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -103,6 +115,19 @@ pub(crate) enum Standing {
     Done,
     /// Parked or dead.
     Failed(Outcome),
+}
+
+// === impl EventFailure ===
+
+impl EventFailure {
+    /// The status in question; `None` for both.
+    pub(crate) const fn status(self) -> Option<Status> {
+        match self {
+            Self::Parked => Some(Status::Parked),
+            Self::Dead => Some(Status::Dead),
+            Self::Failed => None,
+        }
+    }
 }
 
 // === impl EventItem ===

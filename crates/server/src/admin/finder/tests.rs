@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::admin::{
-    event::OutcomeStatus,
+    event::{EventFailure, OutcomeStatus},
     testing::{COMMAND, Log},
 };
 
@@ -241,6 +241,54 @@ async fn a_body_that_is_not_json_is_shown_all_the_same() {
     assert_eq!(shown.event.body_base64.as_deref(), Some("bm90IGpzb24="));
 }
 
+fn failed(id: EventId, status: Status) -> Outcome {
+    Outcome {
+        sequence: id.sequence(),
+        command: COMMAND.to_owned(),
+        status,
+        attempts: 2,
+        due_ms: 1_769_846_400_000,
+        reason: Reason::Error,
+        error: Some("no".to_owned()),
+        since_ms: 1_769_846_400_000,
+    }
+}
+
+#[tokio::test]
+async fn what_has_failed_is_found_however_much_lies_above_it() {
+    let mut log = Log::new();
+    let mut events = Vec::new();
+    for account in ["alice", "bob", "alice"] {
+        events.push(log.append("shop", account, "dave").await);
+    }
+    for _ in 0..20 {
+        log.append("shop", "alice", "dave").await;
+    }
+    let outcomes = [
+        failed(events[0], Status::Dead),
+        failed(events[1], Status::Dead),
+        failed(events[2], Status::Parked),
+    ];
+    log.state.save(&[], &outcomes, &[]).unwrap();
+    let select = |outcome, account: Option<&str>| Selection {
+        outcome: Some(outcome),
+        account: account.map(str::to_owned),
+        ..Selection::default()
+    };
+    for (outcome, account, expected) in [
+        (EventFailure::Failed, None, &events[..]),
+        (EventFailure::Dead, None, &events[..2]),
+        (EventFailure::Parked, None, &events[2..]),
+        (EventFailure::Dead, Some("alice"), &events[..1]),
+        (EventFailure::Parked, Some("bob"), &[]),
+    ] {
+        for limit in [1, 2, 500] {
+            let found = walk(&log, &select(outcome, account), limit);
+            assert_eq!(found, newest_first(expected), "{outcome:?} {account:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_outcome_follows_its_handler() {
     let mut log = Log::new();
@@ -249,16 +297,7 @@ async fn an_outcome_follows_its_handler() {
     assert_eq!(detail(&log, id).outcome.status, OutcomeStatus::Pending);
     assert_eq!(detail(&log, unknown).outcome.status, OutcomeStatus::None);
 
-    let parked = Outcome {
-        sequence: id.sequence(),
-        command: COMMAND.to_owned(),
-        status: Status::Parked,
-        attempts: 2,
-        due_ms: 1_769_846_400_000,
-        reason: Reason::Error,
-        error: Some("no".to_owned()),
-        since_ms: 1_769_846_400_000,
-    };
+    let parked = failed(id, Status::Parked);
     log.state
         .save(&[(COMMAND, id.sequence())], &[parked], &[])
         .unwrap();

@@ -196,8 +196,7 @@ async fn only_what_was_asked_for_comes() {
             ..Filter::default()
         },
         account: Some("alice".to_owned()),
-        group: None,
-        shadow: None,
+        ..Selection::default()
     };
     let (mut tail, _stop) = follow(&log, shop, None, SELDOM);
     next(&mut tail).await.unwrap();

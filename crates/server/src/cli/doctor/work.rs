@@ -196,7 +196,7 @@ fn check_handlers(running: &Running) -> Vec<Finding> {
     for (command, count) in running.by_command("gateway_handler_dead_events") {
         let finding = Finding::warning(CHECK, format!("events of {command} were given up"))
             .because(format!("gateway_handler_dead_events is {count}"))
-            .remedy(format!("`replay --command {command} --failed --dry-run` lists them, `explain ID` says why; once the plug-in is mended, replay them"));
+            .remedy(format!("`events --command {command} --outcome dead` lists them, `explain ID` says why; once the plug-in is mended, replay them"));
         findings.push(finding);
     }
     for (command, count) in running.by_command("gateway_handler_parked_events") {
@@ -204,7 +204,7 @@ fn check_handlers(running: &Running) -> Vec<Finding> {
         let finding = Finding::note(CHECK, what)
             .because(format!("gateway_handler_parked_events is {count}"))
             .remedy(format!(
-                "`replay --command {command} --failed --dry-run` lists them, `explain ID` says why"
+                "`events --command {command} --outcome parked` lists them, `explain ID` says why"
             ));
         findings.push(finding);
     }
