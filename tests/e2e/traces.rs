@@ -9,7 +9,9 @@ use std::{
 
 use gateway_test_support::{ChatApp, Heard, Manner, Sink};
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
+    collector::trace::v1::{
+        ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+    },
     common::v1::any_value::Value as Said,
     trace::v1::{Span, span::SpanKind, status::StatusCode},
 };
@@ -358,6 +360,71 @@ fn a_collector_hears_nothing_private_and_nothing_of_strangers() {
     for secret in ["qqqqqqqq", "7171 7171", "private"] {
         let line = logs.lines().find(|line| line.contains(secret));
         assert_eq!(line, None);
+    }
+}
+
+/// Takes spans, and says something of a part of them.
+fn partly(rejected_spans: i64, error_message: &str) -> Manner {
+    let partial_success = Some(ExportTracePartialSuccess {
+        rejected_spans,
+        error_message: error_message.to_owned(),
+    });
+    let body = ExportTraceServiceResponse { partial_success }.encode_to_vec();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    Manner::Raw([head.into_bytes(), body].concat())
+}
+
+/// Has three spans sent to a collector that answers so. How many of them were taken and failed, and the log.
+fn told_so(manner: Manner) -> (u64, u64, String) {
+    let mut collector = Collector::behaving(manner);
+    let setup = collector
+        .traced(Setup::new())
+        .variable("GATEWAY_TRACES__TOKEN_FILE", "collector.token");
+    fs::write(setup.path("collector.token"), COLLECTOR_TOKEN).unwrap();
+    let gateway = setup.start();
+    gateway.acked(FRIEND_DELETE, friend_delete("alice", "bob"));
+    gateway.reaches("gateway_spans_total", &[], 3);
+    let count = |outcome| gateway.metric("gateway_spans_total", &[("outcome", outcome)]);
+    let (sent, failed) = (count("sent"), count("failed"));
+    assert_eq!(collector.spans().len(), 3, "none is sent again");
+    assert!(gateway.stop().success());
+    (sent, failed, setup.logs())
+}
+
+#[test]
+fn what_a_collector_says_of_rejected_spans_is_logged() {
+    let reason = format!("no room\nfor {COLLECTOR_TOKEN} {}", "x".repeat(5_000));
+    let (sent, failed, log) = told_so(partly(1_000, &reason));
+    assert_eq!((sent, failed), (0, 3));
+    let mut lines = log.lines().filter(|line| line.contains("no room"));
+    let line = lines.next().unwrap();
+    assert!(line.contains("has rejected spans"), "{line}");
+    assert!(
+        line.contains("rejected=") && line.contains("spans="),
+        "{line}"
+    );
+    assert!(line.contains(r"no room\nfor … xxx"), "{line}");
+    assert!(line.len() < 500 && !log.contains(COLLECTOR_TOKEN), "{line}");
+
+    let (sent, failed, log) = told_so(partly(0, "use gzip"));
+    assert_eq!((sent, failed), (3, 0));
+    assert!(log.contains("use gzip"), "{log}");
+}
+
+#[test]
+fn spans_are_taken_by_the_status_whatever_the_body_is() {
+    let broken = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n\r\n";
+    for manner in [
+        Manner::Answer(200, "x".repeat(100 << 10)),
+        Manner::Answer(202, "<html>".to_owned()),
+        Manner::Raw(broken.into()),
+    ] {
+        let (sent, failed, log) = told_so(manner);
+        assert_eq!((sent, failed), (3, 0), "{log}");
+        assert!(!log.contains("the collector"), "{log}");
     }
 }
 
