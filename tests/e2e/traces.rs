@@ -429,6 +429,22 @@ fn spans_are_taken_by_the_status_whatever_the_body_is() {
 }
 
 #[test]
+fn the_last_spans_are_sent_though_a_handler_uses_up_the_grace_period() {
+    let mut collector = Collector::start();
+    let setup = collector
+        .traced(Setup::faulty())
+        .variable("GATEWAY_SHUTDOWN__GRACE", "1s");
+    let gateway = setup.start();
+    gateway.acked("Faulty.Block", r#"{"id":"1"}"#);
+    eventually("it runs", || setup.ran("Faulty.Block").pop());
+    gateway.reaches("gateway_spans_total", &[("outcome", "sent")], 2);
+    assert!(gateway.stop().success());
+    let spans = collector.spans();
+    let handler = spans.iter().find(|span| span.name == "handler");
+    assert!(handler.is_some(), "{spans:#?}");
+}
+
+#[test]
 fn nobody_waits_for_a_collector_that_is_away_or_hangs() {
     for manner in [
         Manner::Close,

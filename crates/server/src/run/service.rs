@@ -60,7 +60,8 @@ const ADMIN_CONNECTIONS_MAX: usize = 256;
 /// How long the admin listener's streams may take to end.
 const ADMIN_GRACE: Duration = Duration::from_millis(500);
 
-/// How long the last spans may take to be sent, within the grace period: nobody waits for a collector that hangs.
+/// How long the last spans may take to be sent, once everything else has ended: the grace period may be used up by then,
+/// and nobody waits for a collector that hangs.
 const TRACES_GRACE: Duration = Duration::from_secs(2);
 
 impl Service {
@@ -231,15 +232,31 @@ impl Service {
         dead.map(|(part, _)| part)
     }
 
-    /// Fails `/readyz`, drains, stops accepting, finishes what is in flight, syncs, closes. Callbacks and handlers end
-    /// within the grace period; the drain comes before it, [`ADMIN_GRACE`] and the last sync after it.
-    pub(super) async fn stop(mut self, config: &ShutdownConfig) -> anyhow::Result<()> {
+    /// Fails `/readyz`, drains, stops accepting, finishes what is in flight, syncs, closes, sends the last spans. Callbacks
+    /// and handlers end within the grace period; the drain comes before it, [`ADMIN_GRACE`], the last sync and
+    /// [`TRACES_GRACE`] after it.
+    ///
+    /// # Errors
+    ///
+    /// When the follower or the journal did not close; the last spans are sent all the same.
+    pub(super) async fn stop(self, config: &ShutdownConfig) -> anyhow::Result<()> {
         info!("stopping");
         self.readiness.stop();
         self.metrics.ready.set(0);
         tokio::time::sleep(config.drain).await;
         let started = Instant::now();
-        let deadline = started + config.grace;
+        let traces = self.traces.clone();
+        let closed = self.close(started + config.grace).await;
+        let last = Instant::now() + TRACES_GRACE;
+        if let Err(error) = tokio::task::spawn_blocking(move || traces.stop(last)).await {
+            warn!(%error, "the last spans are lost");
+        }
+        closed?;
+        info!(took_ms = started.elapsed().as_millis(), "stopped");
+        Ok(())
+    }
+
+    async fn close(mut self, deadline: Instant) -> anyhow::Result<()> {
         finish(&mut self.callbacks, deadline).await;
         let follower = self.follower;
         tokio::task::spawn_blocking(move || follower.stop(deadline))
@@ -252,11 +269,6 @@ impl Service {
         tokio::task::spawn_blocking(move || journal.close())
             .await
             .context("failed to close the journal")??;
-        let (traces, last) = (self.traces, deadline.min(Instant::now() + TRACES_GRACE));
-        tokio::task::spawn_blocking(move || traces.stop(last))
-            .await
-            .context("failed to send the last traces")?;
-        info!(took_ms = started.elapsed().as_millis(), "stopped");
         Ok(())
     }
 }
