@@ -440,8 +440,9 @@ fn the_last_spans_are_sent_though_a_handler_uses_up_the_grace_period() {
     gateway.reaches("gateway_spans_total", &[("outcome", "sent")], 2);
     assert!(gateway.stop().success());
     let spans = collector.spans();
-    let handler = spans.iter().find(|span| span.name == "handler");
-    assert!(handler.is_some(), "{spans:#?}");
+    let handler = spans.iter().find(|span| span.name == "handler").unwrap();
+    assert_eq!(handler.says("callback.outcome"), "stopped");
+    assert_eq!(handler.failed.as_deref(), Some("stopped"));
 }
 
 #[test]
