@@ -254,12 +254,15 @@ fn a_plug_in_that_decides_has_a_span() {
     let mut collector = Collector::start();
     let setup = collector.traced(Setup::faulty());
     let gateway = setup.start();
-    gateway.call("Faulty.Ask", r#"{"id":"1","act":"err"}"#);
-    let handler = collector.span("the plug-in's span", |span| span.name == "plug-in");
-    assert_eq!(handler.failed.as_deref(), Some("error"));
-    let server = collector.span("its callback", |span| span.id == handler.parent);
-    assert_eq!(server.says("callback.outcome"), "policy");
-    assert_eq!(server.says("callback.policy_reason"), "error");
+    for (act, reason) in [("err", "error"), ("panic", "panic"), ("stray", "code")] {
+        gateway.call("Faulty.Ask", format!(r#"{{"id":"1","act":"{act}"}}"#));
+        let handler = collector.span("the plug-in's span", |span| {
+            span.name == "plug-in" && span.failed.as_deref() == Some(reason)
+        });
+        let server = collector.span("its callback", |span| span.id == handler.parent);
+        assert_eq!(server.says("callback.outcome"), "policy");
+        assert_eq!(server.says("callback.policy_reason"), reason);
+    }
 }
 
 #[test]

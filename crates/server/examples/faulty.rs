@@ -41,7 +41,8 @@ fn main() -> ExitCode {
 struct FaultyRequest {
     /// Tells events apart.
     id: String,
-    /// For the before-command, what to do: `allow`, `refuse`, `hang`, `panic`, `block`, `stick` or `err`.
+    /// For the before-command, what to do: `allow`, `refuse`, `hang`, `panic`, `block`, `stick`, `err`, or
+    /// `stray` from the codes of the command.
     #[serde(default)]
     #[oai(default)]
     act: String,
@@ -119,7 +120,7 @@ struct Stuck;
 
 /// Its verdict.
 struct Verdict {
-    is_allowed: bool,
+    code: i64,
 }
 
 // === impl Ran ===
@@ -347,9 +348,9 @@ impl Callback for Ask {
             }
             "block" => block(),
             "err" => Err(HandlerError::new("undecided")),
-            act => Ok(Verdict {
-                is_allowed: act != "refuse",
-            }),
+            "stray" => Ok(Verdict { code: 7 }),
+            "refuse" => Ok(Verdict { code: 1 }),
+            _ => Ok(Verdict { code: 0 }),
         }
     }
 }
@@ -360,17 +361,17 @@ impl Answer<FaultyRequest> for Verdict {
     type Ack = Ack;
 
     fn allow(_request: &FaultyRequest) -> Self {
-        Self { is_allowed: true }
+        Self { code: 0 }
     }
 
     fn refuse(_request: &FaultyRequest) -> Self {
-        Self { is_allowed: false }
+        Self { code: 1 }
     }
 
     fn into_ack(self) -> Ack {
         let mut ack = Ack::ok();
-        if !self.is_allowed {
-            ack.error_code = 1;
+        ack.error_code = self.code;
+        if self.code != 0 {
             "refused".clone_into(&mut ack.error_info);
         }
         ack
