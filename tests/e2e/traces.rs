@@ -266,6 +266,29 @@ fn a_plug_in_that_decides_has_a_span() {
 }
 
 #[test]
+fn a_callback_that_is_not_stored_says_why_in_its_spans() {
+    let mut collector = Collector::start();
+    let setup = collector
+        .traced(Setup::faulty())
+        .variable("GATEWAY_JOURNAL__BYTES_MAX", "2 MiB");
+    let gateway = setup.start();
+    // What is not handled is never deleted, so that the journal gets full.
+    let body = format!(r#"{{"id":"{}"}}"#, "x".repeat(20_000));
+    eventually("the journal is full", || {
+        (gateway.call("Faulty.Block", &body).status == 503).then_some(())
+    });
+    let server = collector.span("the refused one", |span| {
+        span.says("http.response.status_code") == "503"
+    });
+    assert_eq!(server.says("callback.outcome"), "rejected");
+    assert_eq!(server.says("callback.refusal"), "journal");
+    assert_eq!(server.failed.as_deref(), Some("journal"));
+    let journal = collector.span("its sync", |span| span.parent == server.id);
+    assert_eq!(journal.name, "journal");
+    assert_eq!(journal.failed.as_deref(), Some("journal"));
+}
+
+#[test]
 fn a_trace_goes_on_after_a_kill() {
     let mut collector = Collector::start();
     let setup = collector.traced(Setup::faulty());

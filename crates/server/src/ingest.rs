@@ -340,21 +340,22 @@ impl Ingest {
             mut tally,
             ..
         } = received;
-        let syncing = tally.span().trace().inside("journal");
+        let mut syncing = tally.span().trace().inside("journal");
         let appended = match first {
             None => self.appender.append(*envelope, body).await,
             Some(first) => PendingAppend::new(&self.appender, *envelope, body, first).await,
         };
+        let appended = appended.map_err(refusal_of);
+        if let Err(refusal) = &appended {
+            syncing.fail(refusal.reason());
+        }
         drop(syncing);
         let refusal = match appended {
             Ok(event) => {
                 let ack = Bytes::from_static(Ack::OK);
                 return Ok(self.end(tally, Outcome::Ok, ack, Some(event)));
             }
-            Err(AppendError::Overloaded) => Refusal::Overload,
-            Err(AppendError::Full | AppendError::Unwritable | AppendError::Closed) => {
-                Refusal::Journal
-            }
+            Err(refusal) => refusal,
         };
         if self.is_late(&tally) {
             // A late refusal would end what Chat's retry can still save.
@@ -383,6 +384,13 @@ impl Ingest {
 
     fn is_late(&self, tally: &Tally<'_>) -> bool {
         tally.phase() == Phase::After && tally.elapsed() >= self.shared.deadline
+    }
+}
+
+fn refusal_of(error: AppendError) -> Refusal {
+    match error {
+        AppendError::Overloaded => Refusal::Overload,
+        AppendError::Full | AppendError::Unwritable | AppendError::Closed => Refusal::Journal,
     }
 }
 
