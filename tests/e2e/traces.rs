@@ -538,6 +538,26 @@ fn nothing_is_traced_unless_it_is_wanted() {
 }
 
 #[test]
+fn the_environment_of_other_programs_changes_nothing() {
+    let mut collector = Collector::start();
+    let setup = collector
+        .traced(Setup::new())
+        .variable("OTEL_SDK_DISABLED", "true")
+        .variable("OTEL_TRACES_SAMPLER", "always_off")
+        .variable("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "1")
+        .variable("OTEL_BSP_SCHEDULE_DELAY", "3600000")
+        .variable("OTEL_BSP_MAX_QUEUE_SIZE", "1")
+        .variable("OTEL_RESOURCE_ATTRIBUTES", "service.name=private");
+    let gateway = setup.start();
+    gateway.acked(FRIEND_DELETE, friend_delete("alice", "bob"));
+    let server = collector.span("the callback's span", |span| span.name == FRIEND_DELETE);
+    assert_eq!(server.says("callback.app"), "shop");
+    assert_eq!(server.says("callback.outcome"), "ok");
+    let heard = collector.heard.first().unwrap();
+    assert!(!heard.text().contains("private"));
+}
+
+#[test]
 fn a_share_of_the_callbacks_is_traced() {
     let mut collector = Collector::start();
     let setup = collector

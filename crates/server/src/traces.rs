@@ -19,7 +19,9 @@ use opentelemetry::{
         TraceId, TraceState, Tracer, TracerProvider,
     },
 };
-use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider, Span as SdkSpan};
+use opentelemetry_sdk::trace::{
+    Sampler, SdkTracer, SdkTracerProvider, Span as SdkSpan, SpanLimits,
+};
 
 use crate::{config::CheckedTraces, metrics::SpanMetrics};
 
@@ -84,6 +86,8 @@ impl Traces {
             let sampler = Sampler::TraceIdRatioBased(checked.sampled);
             let provider = SdkTracerProvider::builder()
                 .with_sampler(Sampler::ParentBased(Box::new(sampler)))
+                // Without a word of ours they come from the environment.
+                .with_span_limits(SpanLimits::default())
                 .with_resource(collector::resource())
                 .with_span_processor(collector::start(checked, metrics, &deadline))
                 .build();
