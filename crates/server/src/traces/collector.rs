@@ -1,7 +1,6 @@
 //! The way of finished spans to the collector: a bounded queue, and the SDK's own thread, which sends them in batches.
 //!
-//! OTLP's request is made and sent here rather than by `opentelemetry-otlp`: that one takes settings from the
-//! environment, sleeps between attempts without minding a stop, and keeps the reason of a failure for itself.
+//! A batch is sent once; why, and why not by `opentelemetry-otlp`: `docs/adr/0006-spans-by-sdk-and-own-sender.md`.
 
 use std::{
     sync::{
