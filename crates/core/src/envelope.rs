@@ -3,11 +3,11 @@
 //! It is stored as JSON beside the raw body, so fields may be added with a default and never renamed. `Sign` and
 //! `RequestTime` are not part of it: for a minute they are a credential.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{borrow::Cow, fmt, net::IpAddr, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Agreement, Verdict};
+use crate::{Agreement, TraceParent, Verdict};
 
 /// Where a callback came from and how it was authenticated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,9 +40,13 @@ pub struct Envelope {
     /// What a before-callback was answered; `None` for after-callbacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
-    /// The span that was made of its answer, as W3C's `traceparent`; `None` when it was not traced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trace: Option<String>,
+    /// The span that was made of its answer; `None` when it was not traced.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "known_trace"
+    )]
+    pub trace: Option<TraceParent>,
 }
 
 /// How an event was authenticated: `sign`, `sign+mtls`, `sign+source`, …, or `none`.
@@ -66,9 +70,17 @@ impl Envelope {
     }
 
     /// The trace that it belongs to, as 32 hexadecimal digits.
-    pub fn trace_id(&self) -> Option<&str> {
-        self.trace.as_deref()?.split('-').nth(1)
+    pub fn trace_id(&self) -> Option<String> {
+        self.trace.map(TraceParent::trace_id)
     }
+}
+
+/// An event is whole without its trace, which a later version may write otherwise.
+fn known_trace<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<TraceParent>, D::Error> {
+    let text = Option::<Cow<'de, str>>::deserialize(deserializer)?;
+    Ok(text.and_then(|text| text.parse().ok()))
 }
 
 // === impl Proof ===
@@ -113,7 +125,7 @@ impl Serialize for Proof {
 
 impl<'de> Deserialize<'de> for Proof {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
     }
 }
@@ -168,9 +180,16 @@ mod tests {
         let stored = r#"{"app":"demo","sdk_app_id":1400000000,"command":"Sns.CallbackFriendDelete","received_ms":1,"proof":"sign","trace":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}"#;
         let envelope: Envelope = serde_json::from_str(stored).unwrap();
         assert_eq!(
-            envelope.trace_id(),
+            envelope.trace_id().as_deref(),
             Some("0af7651916cd43dd8448eb211c80319c")
         );
         assert_eq!(serde_json::to_string(&envelope).unwrap(), stored);
+    }
+
+    #[test]
+    fn is_whole_with_a_trace_that_nobody_here_can_read() {
+        let stored = r#"{"app":"demo","sdk_app_id":1400000000,"command":"Sns.CallbackFriendDelete","received_ms":1,"proof":"sign","trace":"01-of-tomorrow"}"#;
+        let envelope: Envelope = serde_json::from_str(stored).unwrap();
+        assert_eq!((envelope.app.as_str(), envelope.trace), ("demo", None));
     }
 }

@@ -17,6 +17,7 @@ mod handled;
 mod query;
 mod refusal;
 mod rules;
+mod trace_parent;
 mod verdict;
 
 pub use answer::{Ack, ActionStatus, Answer, Noted, Phase};
@@ -32,4 +33,5 @@ pub use handled::{Handled, Handler};
 pub use query::Query;
 pub use refusal::Refusal;
 pub use rules::{AckFault, AckRules, CheckedAck, Codes, Effect, Extra};
+pub use trace_parent::{TraceParent, TraceParentError};
 pub use verdict::{Agreement, DecidedBy, PolicyKind, PolicyReason, RecordedAck, Shadow, Verdict};

@@ -172,56 +172,71 @@ impl Ingest {
 
     /// Reads the body and answers.
     async fn receive(&self, admitted: Admitted<'_>, body: UnreadBody) -> Result<Response, Refusal> {
-        let shared = &*self.shared;
-        let Admitted {
-            mut envelope,
-            installed,
-            ruling,
-            query,
-            app,
-            first_byte,
-            skew_seconds: _,
-        } = admitted;
-        let phase = match ruling {
-            Some(_) => Phase::Before,
-            None => Phase::After,
-        };
-        let deadline = first_byte + shared.deadline;
-        let _place = shared.in_flight.enter(phase)?;
-        let span = shared.traces.callback(&Begun {
-            envelope: &envelope,
-            command: closed_name(installed),
-            phase,
-            first_byte,
-        });
-        envelope.trace = span.parent();
-        let tally = Tally::new(&shared.metrics, app, installed, phase, first_byte, span);
-        let body_max = shared.body_max;
-        let reading = shared.in_flight.read(phase, body, body_max, deadline);
-        let (body, reserved) = match reading.await {
-            Ok(read) => read,
-            Err(_) if self.is_late(&tally) => {
-                tally.end(Outcome::Unanswered, None);
-                return std::future::pending().await;
-            }
-            Err(refusal) => {
-                tally.refuse(refusal);
-                return Err(refusal);
-            }
-        };
-        let received = Received {
-            envelope,
-            body,
-            installed,
-            ruling,
-            query,
-            reserved,
-            tally,
+        let _place = self.shared.in_flight.enter(admitted.phase())?;
+        let Some(received) = self.read(admitted, body).await? else {
+            return std::future::pending().await;
         };
         match self.answer(received).await? {
             Ending::Ack(ack, event) => Ok(acked(ack, event)),
             Ending::Late => std::future::pending().await,
         }
+    }
+
+    /// Reads the body; `None` when that took too long for any answer.
+    async fn read<'a>(
+        &'a self,
+        mut admitted: Admitted<'a>,
+        body: UnreadBody,
+    ) -> Result<Option<Received<'a>>, Refusal> {
+        let Shared {
+            in_flight,
+            body_max,
+            deadline,
+            ..
+        } = &*self.shared;
+        let tally = self.begin(&mut admitted);
+        let deadline = admitted.first_byte + *deadline;
+        let reading = in_flight.read(admitted.phase(), body, *body_max, deadline);
+        match reading.await {
+            Ok((body, reserved)) => Ok(Some(Received {
+                envelope: admitted.envelope,
+                body,
+                installed: admitted.installed,
+                ruling: admitted.ruling,
+                query: admitted.query,
+                reserved,
+                tally,
+            })),
+            Err(_) if self.is_late(&tally) => {
+                tally.end(Outcome::Unanswered, None);
+                Ok(None)
+            }
+            Err(refusal) => {
+                tally.refuse(refusal);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Begins what is counted and told of a callback.
+    fn begin<'a>(&'a self, admitted: &mut Admitted<'a>) -> Tally<'a> {
+        let phase = admitted.phase();
+        let Admitted {
+            envelope,
+            installed,
+            app,
+            first_byte,
+            ..
+        } = admitted;
+        let span = self.shared.traces.callback(&Begun {
+            envelope,
+            command: closed_name(*installed),
+            phase,
+            first_byte: *first_byte,
+        });
+        envelope.trace = span.parent();
+        let (metrics, app) = (&*self.shared.metrics, Arc::clone(app));
+        Tally::new(metrics, app, *installed, phase, *first_byte, span)
     }
 
     /// Decides by the head alone whether the body is read.
@@ -340,21 +355,22 @@ impl Ingest {
             mut tally,
             ..
         } = received;
-        let syncing = tally.span().trace().inside("journal");
+        let mut syncing = tally.span().trace().inside("journal");
         let appended = match first {
             None => self.appender.append(*envelope, body).await,
             Some(first) => PendingAppend::new(&self.appender, *envelope, body, first).await,
         };
+        let appended = appended.map_err(refusal_of);
+        if let Err(refusal) = &appended {
+            syncing.fail(refusal.reason());
+        }
         drop(syncing);
         let refusal = match appended {
             Ok(event) => {
                 let ack = Bytes::from_static(Ack::OK);
                 return Ok(self.end(tally, Outcome::Ok, ack, Some(event)));
             }
-            Err(AppendError::Overloaded) => Refusal::Overload,
-            Err(AppendError::Full | AppendError::Unwritable | AppendError::Closed) => {
-                Refusal::Journal
-            }
+            Err(refusal) => refusal,
         };
         if self.is_late(&tally) {
             // A late refusal would end what Chat's retry can still save.
@@ -383,6 +399,24 @@ impl Ingest {
 
     fn is_late(&self, tally: &Tally<'_>) -> bool {
         tally.phase() == Phase::After && tally.elapsed() >= self.shared.deadline
+    }
+}
+
+// === impl Admitted ===
+
+impl Admitted<'_> {
+    fn phase(&self) -> Phase {
+        match self.ruling {
+            Some(_) => Phase::Before,
+            None => Phase::After,
+        }
+    }
+}
+
+fn refusal_of(error: AppendError) -> Refusal {
+    match error {
+        AppendError::Overloaded => Refusal::Overload,
+        AppendError::Full | AppendError::Unwritable | AppendError::Closed => Refusal::Journal,
     }
 }
 

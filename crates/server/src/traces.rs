@@ -11,7 +11,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use gateway_core::{Envelope, EventId, Phase};
+use gateway_core::{Envelope, EventId, Phase, TraceParent};
 use opentelemetry::{
     Context, InstrumentationScope, KeyValue, Value,
     trace::{
@@ -19,7 +19,9 @@ use opentelemetry::{
         TraceId, TraceState, Tracer, TracerProvider,
     },
 };
-use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider, Span as SdkSpan};
+use opentelemetry_sdk::trace::{
+    Sampler, SdkTracer, SdkTracerProvider, Span as SdkSpan, SpanLimits,
+};
 
 use crate::{config::CheckedTraces, metrics::SpanMetrics};
 
@@ -70,9 +72,6 @@ pub(crate) struct Begun<'a> {
 
 const SCOPE: &str = "callback-gateway";
 
-/// The version of `traceparent` that is written here, and the only one.
-const VERSION: &str = "00";
-
 // === impl Traces ===
 
 impl Traces {
@@ -84,6 +83,8 @@ impl Traces {
             let sampler = Sampler::TraceIdRatioBased(checked.sampled);
             let provider = SdkTracerProvider::builder()
                 .with_sampler(Sampler::ParentBased(Box::new(sampler)))
+                // Without a word of ours they come from the environment.
+                .with_span_limits(SpanLimits::default())
                 .with_resource(collector::resource())
                 .with_span_processor(collector::start(checked, metrics, &deadline))
                 .build();
@@ -127,15 +128,13 @@ impl Traces {
 
     /// Takes up the trace of an event, which another process may have begun.
     pub(crate) fn resume(&self, envelope: &Envelope) -> Trace {
-        let (Some(on), Some(parent)) = (&self.0, &envelope.trace) else {
+        let (Some(on), Some(parent)) = (&self.0, envelope.trace) else {
             return Trace::default();
         };
-        Trace(parse(parent).map(|context| {
-            Box::new(Place {
-                on: Arc::clone(on),
-                context,
-            })
-        }))
+        Trace(Some(Box::new(Place {
+            on: Arc::clone(on),
+            context: context_of(parent),
+        })))
     }
 
     /// Sends what has ended until `deadline`; what has not been sent by then is lost. Blocks.
@@ -198,15 +197,18 @@ impl Span {
         Trace(self.0.as_deref().map(place))
     }
 
-    /// What names it to whoever goes on with the trace, as W3C's `traceparent`.
-    pub(crate) fn parent(&self) -> Option<String> {
+    /// What names it to whoever goes on with the trace.
+    pub(crate) fn parent(&self) -> Option<TraceParent> {
         let context = self.0.as_deref()?.span.span_context();
-        let (trace, span, flags) = (
-            context.trace_id(),
-            context.span_id(),
-            context.trace_flags().to_u8(),
-        );
-        Some(format!("{VERSION}-{trace}-{span}-{flags:02x}"))
+        Some(TraceParent {
+            trace: u128::from_be_bytes(context.trace_id().to_bytes())
+                .try_into()
+                .ok()?,
+            span: u64::from_be_bytes(context.span_id().to_bytes())
+                .try_into()
+                .ok()?,
+            flags: context.trace_flags().to_u8(),
+        })
     }
 
     /// The trace's id, for logs.
@@ -237,42 +239,20 @@ impl Trace {
     }
 }
 
-/// Reads a `traceparent` of ours.
-fn parse(parent: &str) -> Option<SpanContext> {
-    let mut parts = parent.split('-');
-    let mut part = || parts.next();
-    (part()? == VERSION).then_some(())?;
-    let trace = TraceId::from_hex(part()?).ok()?;
-    let span = SpanId::from_hex(part()?).ok()?;
-    let flags = TraceFlags::new(u8::from_str_radix(part()?, 16).ok()?);
-    let context = SpanContext::new(trace, span, flags, true, TraceState::default());
-    context.is_valid().then_some(context)
+fn context_of(parent: TraceParent) -> SpanContext {
+    let TraceParent { trace, span, flags } = parent;
+    SpanContext::new(
+        TraceId::from_bytes(trace.get().to_be_bytes()),
+        SpanId::from_bytes(span.get().to_be_bytes()),
+        TraceFlags::new(flags),
+        true,
+        TraceState::default(),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-
-    #[test]
-    fn reads_what_it_writes() {
-        let context = parse(PARENT).unwrap();
-        assert!(context.is_sampled() && context.is_remote());
-        assert_eq!(
-            context.trace_id().to_string(),
-            "0af7651916cd43dd8448eb211c80319c"
-        );
-        for wrong in [
-            "",
-            "00",
-            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-            "00-0af7651916cd43dd8448eb211c80319c-zz-01",
-        ] {
-            assert!(parse(wrong).is_none(), "{wrong}");
-        }
-    }
 
     #[test]
     fn nothing_comes_of_nothing() {

@@ -183,7 +183,7 @@ impl Event {
             peer: envelope.peer,
             proof: envelope.proof.to_string(),
             simulated: envelope.simulated,
-            trace_id: envelope.trace_id().map(str::to_owned),
+            trace_id: envelope.trace_id(),
             subjects: EventSubjects {
                 accounts: prepared.subjects.accounts.clone(),
                 groups: prepared.subjects.groups.clone(),

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use gateway_core::{AckFault, AckRules, CheckedAck, PolicyReason, sign};
+use gateway_core::{AckFault, AckRules, CheckedAck, PolicyReason, TraceParent, sign};
 use http::{HeaderName, HeaderValue, Method, Request, Uri, header, uri::PathAndQuery};
 use http_body_util::Full;
 use tokio::{sync::Semaphore, time::timeout_at};
@@ -256,11 +256,11 @@ impl Decider {
     async fn answer(
         &self,
         question: &Question,
-        parent: Option<String>,
+        parent: Option<TraceParent>,
         rules: AckRules,
         budget: Budget,
     ) -> Result<CheckedAck, NoAnswer> {
-        let make = || self.request(question, parent.as_deref(), budget);
+        let make = || self.request(question, parent, budget);
         // On the heap, so that what is handed to the thread is small.
         let sending = Box::pin(self.client.send(make));
         let checked = rules.check(&sending.await?)?;
@@ -316,7 +316,7 @@ impl Decider {
     fn request(
         &self,
         question: &Question,
-        parent: Option<&str>,
+        parent: Option<TraceParent>,
         budget: Budget,
     ) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(question.body.clone()));
@@ -333,8 +333,9 @@ impl Decider {
         if question.simulated {
             headers.insert(SIMULATED, HeaderValue::from_static("true"));
         }
-        if let Some(parent) = parent.and_then(|parent| HeaderValue::from_str(parent).ok()) {
-            headers.insert(TRACEPARENT, parent);
+        if let Some(parent) = parent {
+            let parent = HeaderValue::try_from(parent.to_string());
+            headers.insert(TRACEPARENT, parent.expect("it is digits and dashes"));
         }
         request
     }

@@ -175,6 +175,7 @@ impl Follower {
         }
         self.collect();
         if self.commands.iter().any(Progress::is_at_work) {
+            self.commands.iter_mut().for_each(Progress::stop);
             warn!("handlers still run; their events are handled again after the next start");
         }
         match self.save() {

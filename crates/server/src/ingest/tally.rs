@@ -94,6 +94,9 @@ impl<'a> Tally<'a> {
     /// The callback is refused after all, and counted as that.
     pub(super) fn refuse(mut self, refusal: Refusal) {
         self.span.set("callback.refusal", refusal.reason());
+        if refusal.status() >= 500 {
+            self.span.fail(refusal.reason());
+        }
         self.close(REJECTED, Some(refusal.status()), None);
     }
 
@@ -101,12 +104,11 @@ impl<'a> Tally<'a> {
         self.is_over = true;
         self.span.set("callback.outcome", outcome);
         self.span.set_event(event);
-        if let Some(status) = status {
-            self.span
-                .set("http.response.status_code", i64::from(status));
-        }
-        if status.is_none_or(|status| status >= 500) {
-            self.span.fail(outcome);
+        match status {
+            Some(status) => self
+                .span
+                .set("http.response.status_code", i64::from(status)),
+            None => self.span.fail(outcome),
         }
         debug!(
             app = self.app.name,

@@ -135,16 +135,19 @@ impl Ingest {
         let left = case.budget.ends.saturating_duration_since(Instant::now());
         let mut span = case.question.trace.inside("plug-in");
         let ran = self.shared.handlers.ask(index, work, envelope, left).await;
-        let ack = ran.map_err(|Failure { reason, .. }| {
-            span.fail(reason.as_str());
-            NoAnswer::new(match reason {
+        let answered = match ran {
+            Ok(ack) => case.ruling.rules.check(&ack).map_err(NoAnswer::from),
+            Err(Failure { reason, .. }) => Err(NoAnswer::new(match reason {
                 FailureReason::Error => PolicyReason::Error,
                 FailureReason::Panic => PolicyReason::Panic,
                 FailureReason::Timeout => PolicyReason::Deadline,
                 FailureReason::Busy => PolicyReason::Busy,
-            })
-        })?;
-        Ok(case.ruling.rules.check(&ack)?)
+            })),
+        };
+        if let Err(no_answer) = &answered {
+            span.fail(no_answer.reason.as_str());
+        }
+        answered
     }
 }
 

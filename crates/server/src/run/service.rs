@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use gateway_core::{Callbacks, Dispatcher, List};
-use gateway_journal::{Index, Journal, State};
+use gateway_journal::{Index, Journal, State, StateReader};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
@@ -45,6 +45,14 @@ struct Stores {
     state: State,
 }
 
+/// What the admin listener shows beside what the service has.
+struct Shown {
+    index: Arc<Index>,
+    state: StateReader,
+    dispatcher: Dispatcher,
+    recent: Arc<Recent>,
+}
+
 /// From a request's first byte to the end of its headers.
 const HEADER_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -60,7 +68,8 @@ const ADMIN_CONNECTIONS_MAX: usize = 256;
 /// How long the admin listener's streams may take to end.
 const ADMIN_GRACE: Duration = Duration::from_millis(500);
 
-/// How long the last spans may take to be sent, within the grace period: nobody waits for a collector that hangs.
+/// How long the last spans may take to be sent, once everything else has ended: the grace period may be used up by then,
+/// and nobody waits for a collector that hangs.
 const TRACES_GRACE: Duration = Duration::from_secs(2);
 
 impl Service {
@@ -76,19 +85,9 @@ impl Service {
         metrics.journal_bytes_max(config.journal.bytes_max.as_u64());
         let traces = Traces::start(checked.traces.as_ref(), &metrics.spans);
         let stores = Stores::open(config, &dispatcher, &metrics, durability)?;
-        let Stores {
-            journal,
-            index,
-            state,
-        } = stores;
-        let handlers = Handlers::new(
-            &dispatcher,
-            &metrics,
-            &config.handlers,
-            config.callbacks.deadline,
-        );
+        let deadline = config.callbacks.deadline;
+        let handlers = Handlers::new(&dispatcher, &metrics, &config.handlers, deadline);
         let handlers = Arc::new(handlers);
-        let readiness = Arc::new(Readiness::new(journal.health()));
         let reloadable = Reloadable::new(checked, dispatcher.clone(), &metrics)?;
         let shared = Arc::new(ingest::Shared::new(
             Arc::clone(&reloadable.live),
@@ -98,48 +97,34 @@ impl Service {
             traces.clone(),
             &config.callbacks,
         ));
-        let admin_port = Port::new();
-        let (appender, completions) = journal.appender();
-        let recent = Arc::new(Recent::default());
-        let state_reader = state.reader();
-        let follower = Follower::start(follower::Parts {
-            journal: Arc::clone(&journal),
-            index: Arc::clone(&index),
-            state,
+        let shown = Shown {
+            index: Arc::clone(&stores.index),
+            state: stores.state.reader(),
             dispatcher: dispatcher.clone(),
+            recent: Arc::default(),
+        };
+        let follower = Follower::start(follower::Parts {
+            journal: Arc::clone(&stores.journal),
+            index: stores.index,
+            state: stores.state,
+            dispatcher,
             handlers: Arc::clone(&handlers),
             metrics: Arc::clone(&metrics),
             traces: traces.clone(),
-            recent: Arc::clone(&recent),
+            recent: Arc::clone(&shown.recent),
         })?;
-        let parts = admin::Parts {
-            reader: journal.reader(),
-            head: journal.head(),
-            index,
-            state: state_reader,
-            dispatcher,
-            recent,
-            replays: follower.replays(),
-            handlers: Arc::clone(&handlers),
-            ingest: Arc::new(Ingest::new(Arc::clone(&shared), appender)),
-            metrics: Arc::clone(&metrics),
-            readiness: Arc::clone(&readiness),
-            guard: Arc::clone(&reloadable.guard),
-            callback_path: config.callbacks.path.clone(),
-            stop: admin_port.gently(),
-        };
         let mut service = Self {
-            journal,
+            readiness: Arc::new(Readiness::new(stores.journal.health())),
+            journal: stores.journal,
             handlers,
             metrics,
-            readiness,
             follower,
             reloadable,
             traces,
             callbacks: Port::new(),
-            admin: admin_port,
+            admin: Port::new(),
         };
-        service.serve_admin::<L>(listeners, parts, completions)?;
+        service.serve_admin::<L>(listeners, shown, &shared)?;
         service.serve_callbacks(config, listeners, &shared)?;
         Ok(service)
     }
@@ -177,9 +162,26 @@ impl Service {
     fn serve_admin<L: List>(
         &mut self,
         listeners: &Listeners,
-        parts: admin::Parts,
-        completions: gateway_journal::Completions,
+        shown: Shown,
+        shared: &Arc<ingest::Shared>,
     ) -> anyhow::Result<()> {
+        let (appender, completions) = self.journal.appender();
+        let parts = admin::Parts {
+            reader: self.journal.reader(),
+            head: self.journal.head(),
+            index: shown.index,
+            state: shown.state,
+            dispatcher: shown.dispatcher,
+            recent: shown.recent,
+            replays: self.follower.replays(),
+            handlers: Arc::clone(&self.handlers),
+            ingest: Arc::new(Ingest::new(Arc::clone(shared), appender)),
+            metrics: Arc::clone(&self.metrics),
+            readiness: Arc::clone(&self.readiness),
+            guard: Arc::clone(&self.reloadable.guard),
+            callback_path: shared.path.clone(),
+            stop: self.admin.gently(),
+        };
         let options = Options {
             connections: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)),
             open_connections: self.metrics.open_connections("admin"),
@@ -231,15 +233,31 @@ impl Service {
         dead.map(|(part, _)| part)
     }
 
-    /// Fails `/readyz`, drains, stops accepting, finishes what is in flight, syncs, closes. Callbacks and handlers end
-    /// within the grace period; the drain comes before it, [`ADMIN_GRACE`] and the last sync after it.
-    pub(super) async fn stop(mut self, config: &ShutdownConfig) -> anyhow::Result<()> {
+    /// Fails `/readyz`, drains, stops accepting, finishes what is in flight, syncs, closes, sends the last spans. Callbacks
+    /// and handlers end within the grace period; the drain comes before it, [`ADMIN_GRACE`], the last sync and
+    /// [`TRACES_GRACE`] after it.
+    ///
+    /// # Errors
+    ///
+    /// When the follower or the journal did not close; the last spans are sent all the same.
+    pub(super) async fn stop(self, config: &ShutdownConfig) -> anyhow::Result<()> {
         info!("stopping");
         self.readiness.stop();
         self.metrics.ready.set(0);
         tokio::time::sleep(config.drain).await;
         let started = Instant::now();
-        let deadline = started + config.grace;
+        let traces = self.traces.clone();
+        let closed = self.close(started + config.grace).await;
+        let last = Instant::now() + TRACES_GRACE;
+        if let Err(error) = tokio::task::spawn_blocking(move || traces.stop(last)).await {
+            warn!(%error, "the last spans are lost");
+        }
+        closed?;
+        info!(took_ms = started.elapsed().as_millis(), "stopped");
+        Ok(())
+    }
+
+    async fn close(mut self, deadline: Instant) -> anyhow::Result<()> {
         finish(&mut self.callbacks, deadline).await;
         let follower = self.follower;
         tokio::task::spawn_blocking(move || follower.stop(deadline))
@@ -252,11 +270,6 @@ impl Service {
         tokio::task::spawn_blocking(move || journal.close())
             .await
             .context("failed to close the journal")??;
-        let (traces, last) = (self.traces, deadline.min(Instant::now() + TRACES_GRACE));
-        tokio::task::spawn_blocking(move || traces.stop(last))
-            .await
-            .context("failed to send the last traces")?;
-        info!(took_ms = started.elapsed().as_millis(), "stopped");
         Ok(())
     }
 }

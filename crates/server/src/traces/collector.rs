@@ -1,7 +1,6 @@
 //! The way of finished spans to the collector: a bounded queue, and the SDK's own thread, which sends them in batches.
 //!
-//! OTLP's request is made and sent here rather than by `opentelemetry-otlp`: that one takes settings from the
-//! environment, sleeps between attempts without minding a stop, and keeps the reason of a failure for itself.
+//! A batch is sent once; why, and why not by `opentelemetry-otlp`: `docs/adr/0006-spans-by-sdk-and-own-sender.md`.
 
 use std::{
     sync::{
@@ -13,7 +12,9 @@ use std::{
 
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_proto::{
-    tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse},
+    tonic::collector::trace::v1::{
+        ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+    },
     transform::{
         common::tonic::ResourceAttributesWithSchema,
         trace::tonic::group_spans_by_resource_and_scope,
@@ -50,6 +51,9 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of the collector's answer, which is a few.
 const ANSWER_MAX: u64 = 64 << 10;
+
+/// Characters of the collector's own words that are logged.
+const REASON_MAX: usize = 200;
 
 const PROTOBUF: &str = "application/x-protobuf";
 
@@ -175,13 +179,13 @@ impl SpanExporter for Collector {
     /// Blocks: it is called on the thread that is there for it.
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let spans = batch.len();
-        let taken = self
-            .send(batch)
-            .map(|rejected| spans.saturating_sub(rejected));
-        if let Err(error) = &taken {
-            warn!(%error, spans, "the collector does not take spans; they are lost");
-        }
-        let taken = taken.unwrap_or(0);
+        let taken = match self.send(batch) {
+            Ok(part) => spans - self.rejected(&part, spans),
+            Err(error) => {
+                warn!(%error, spans, "the collector does not take spans; they are lost");
+                0
+            }
+        };
         self.metrics.sent.inc_by(taken as u64);
         self.metrics.failed.inc_by((spans - taken) as u64);
         self.held.fetch_sub(spans, Ordering::Relaxed);
@@ -194,8 +198,8 @@ impl SpanExporter for Collector {
 }
 
 impl Collector {
-    /// Sends a batch; tells how many spans of it the collector has rejected.
-    fn send(&self, batch: Vec<SpanData>) -> Result<usize, SendError> {
+    /// Sends a batch; tells what the collector says of a part that it has not taken.
+    fn send(&self, batch: Vec<SpanData>) -> Result<ExportTracePartialSuccess, SendError> {
         let left = self.deadline.get().map_or(SEND_TIMEOUT, |deadline| {
             deadline.saturating_duration_since(Instant::now())
         });
@@ -215,10 +219,34 @@ impl Collector {
         if !answer.status().is_success() {
             return Err(SendError::Status(answer.status().as_u16()));
         }
+        // The status has it that the spans are taken, whatever the body is or however it breaks off.
         let body = answer.body_mut().with_config().limit(ANSWER_MAX);
-        // What is no answer of OTLP has taken the spans all the same.
-        let answer = ExportTraceServiceResponse::decode(&*body.read_to_vec()?).unwrap_or_default();
-        let rejected = answer.partial_success.map_or(0, |part| part.rejected_spans);
-        Ok(usize::try_from(rejected).unwrap_or(0))
+        let body = body.read_to_vec().unwrap_or_default();
+        let answer = ExportTraceServiceResponse::decode(&*body).unwrap_or_default();
+        Ok(answer.partial_success.unwrap_or_default())
+    }
+
+    /// How many of `spans` the collector has rejected; logs what it says of them.
+    fn rejected(&self, part: &ExportTracePartialSuccess, spans: usize) -> usize {
+        let rejected = usize::try_from(part.rejected_spans).unwrap_or(0).min(spans);
+        let reason = self.quotable(&part.error_message);
+        if rejected > 0 {
+            warn!(
+                rejected,
+                spans, reason, "the collector has rejected spans; they are lost"
+            );
+        } else if !reason.is_empty() {
+            warn!(spans, reason, "the collector takes spans, and warns");
+        }
+        rejected
+    }
+
+    /// The collector's words, as far as they may stand in the log: of all that it hears, only the token is a secret.
+    fn quotable(&self, words: &str) -> String {
+        let words = match &self.token {
+            Some(token) => words.replace(token.expose_secret(), "…"),
+            None => words.to_owned(),
+        };
+        words.chars().take(REASON_MAX).collect()
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     clock,
     follower::{finished::Done, replays::Replaying, schedule::pause_after},
     handlers::{Abandoned, Failure, FailureReason, Handlers},
+    traces::Span,
 };
 
 impl Progress {
@@ -122,11 +123,15 @@ impl Progress {
 
     /// Ends what is told of an attempt.
     fn end_span(&mut self, sequence: Sequence, outcome: &'static str) {
-        if let Some(mut span) = self.spans.remove(&sequence) {
-            span.set("callback.outcome", outcome);
-            if outcome != "ok" {
-                span.fail(outcome);
-            }
+        if let Some(span) = self.spans.remove(&sequence) {
+            end(span, outcome);
+        }
+    }
+
+    /// The gateway stops. What is still with the thread is handled again after the next start.
+    pub(in crate::follower) fn stop(&mut self) {
+        for span in std::mem::take(&mut self.spans).into_values() {
+            end(span, "stopped");
         }
     }
 
@@ -220,6 +225,13 @@ impl Progress {
         for sequence in under_way {
             self.lose(sequence);
         }
+    }
+}
+
+fn end(mut span: Span, outcome: &'static str) {
+    span.set("callback.outcome", outcome);
+    if outcome != "ok" {
+        span.fail(outcome);
     }
 }
 
