@@ -132,7 +132,7 @@ fn check_drift(running: &Running) -> Option<Finding> {
     Some(finding)
 }
 
-fn join(names: &[&str]) -> String {
+pub(super) fn join(names: &[&str]) -> String {
     let shown = names.get(..NAMES_MAX).unwrap_or(names).join(", ");
     match names.len().saturating_sub(NAMES_MAX) {
         0 => shown,
