@@ -11,6 +11,7 @@ mod running;
 mod secrets;
 mod settings;
 mod store;
+mod thresholds;
 mod work;
 
 use std::path::Path;

@@ -12,7 +12,7 @@ use rustls::{
 };
 use x509_parser::{certificate::X509Certificate, error::X509Error, parse_x509_certificate};
 
-use super::{finding::Finding, settings::is_proxied};
+use super::{finding::Finding, settings::is_proxied, thresholds::CERTIFICATE_DAYS};
 use crate::{
     config::{Config, TlsConfig},
     listener::{Tls, TlsError, TlsFiles},
@@ -22,9 +22,6 @@ use crate::{
 const CHECK: &str = "certificate";
 
 const DAY_SECONDS: i64 = 86_400;
-
-/// As the alert `GatewayCertificateExpires` has it.
-const WARNING_SECONDS: i64 = 14 * DAY_SECONDS;
 
 const RENEW: &str = "renew it, put the files in their places, and send SIGHUP to the gateway";
 
@@ -151,7 +148,7 @@ fn judge_dates(key: &str, certificate: &X509Certificate<'_>, now: i64) -> Findin
             .remedy("wait, or check this machine's clock")
     } else if left < 0 {
         Finding::problem(CHECK, "a certificate has expired").remedy(RENEW)
-    } else if left < WARNING_SECONDS {
+    } else if left < CERTIFICATE_DAYS * DAY_SECONDS {
         let when = match days {
             0 => "today".to_owned(),
             days => format!("in {}", counted(days, "day")),

@@ -327,11 +327,11 @@ fn what_the_metrics_tell_is_told() {
             "warning deadline: callbacks were not answered in time, or their callers hung up",
         ),
         (
-            "gateway_policy_total{command=\"a\",reason=\"deadline\"} 5",
+            "gateway_policy_total{command=\"a\",reason=\"deadline\"} 1",
             "note policy: before-callbacks were answered by the failure policy",
         ),
         (
-            "gateway_policy_total{command=\"a\",reason=\"deadline\"} 6",
+            "gateway_policy_total{command=\"a\",reason=\"deadline\"} 2",
             "warning policy: before-callbacks were answered by the failure policy",
         ),
         (

@@ -6,20 +6,15 @@ use super::{
     finding::{Finding, Level},
     running::{Decider, Running},
     settings::check_files,
+    thresholds::{LAG_EVENTS, UNANSWERED_SHARE},
 };
 use crate::{config::Config, time};
-
-/// As the alert `GatewayHandlersBehind` has it.
-const LAG_EVENTS: f64 = 10_000.0;
 
 /// A decider that fails more often than this needs a look.
 const FAILED_SHARE_MAX: f64 = 0.05;
 
 /// Questions before which a share says nothing.
 const QUESTIONS_MIN: f64 = 20.0;
-
-/// As the alert `GatewayUnanswered` has it.
-const UNANSWERED_SHARE_MAX: f64 = 0.01;
 
 /// What comes of a question that was not put, or not waited for.
 const NOT_ASKED: [&str; 3] = ["breaker", "busy", "abandoned"];
@@ -156,7 +151,7 @@ fn check_reload(running: &Running) -> Option<Finding> {
 fn check_unanswered(running: &Running) -> Option<Finding> {
     let count = running.sum("gateway_callbacks_total", &[("outcome", "unanswered")]);
     let requests = running.sum("gateway_requests_total", &[]);
-    let level = if count > UNANSWERED_SHARE_MAX * requests {
+    let level = if count > UNANSWERED_SHARE * requests {
         Level::Warning
     } else {
         Level::Note
