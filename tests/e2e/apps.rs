@@ -168,15 +168,18 @@ fn a_reload_names_what_needs_a_restart() {
     let setup = Setup::new();
     let gateway = setup.start();
     setup.configure(&format!(
-        "[apps.shop]\nsdk_app_id = {SHOP}\ntoken = \"{NEW_TOKEN}\"\n[journal]\nretention = \"1d\"\n"
+        "[apps.shop]\nsdk_app_id = {SHOP}\ntoken = \"{NEW_TOKEN}\"\n\
+         [callbacks]\nbody_max = \"9 KiB\"\ndeadline = \"1s\"\nconnections_max = 99\nbodies_max = \"9 MiB\"\n\
+         [journal]\nretention = \"1d\"\nqueue_events = 99\nqueue_bytes = \"9 MiB\"\n\
+         [handlers]\nconcurrency = 7\nqueue = 7\n[shutdown]\ngrace = \"9s\"\ndrain = \"1s\"\n\
+         [traces]\nsampled = 0.5\n"
     ));
     reload(&gateway, "ok");
     assert_eq!(status(&gateway, &ChatApp::new(SHOP, NEW_TOKEN)), 200);
-    assert!(
-        setup.logs().contains("journal.retention"),
-        "{}",
-        setup.logs()
-    );
+    let logs = setup.logs();
+    for key in ["callbacks.body_max", "handlers.queue", "traces.sampled"] {
+        assert!(logs.contains(key), "{key}: {logs}");
+    }
 }
 
 #[test]

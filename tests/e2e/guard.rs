@@ -141,6 +141,12 @@ fn a_misspelt_filter_is_refused_rather_than_ignored() {
     for (method, target, headers, status) in [
         ("GET", "/v1/events?account=alice&limit=5", &[][..], 200),
         ("GET", "/v1/events?acount=alice", &[], 400),
+        ("GET", "/v1/events?account=alice&account=bob", &[], 400),
+        ("GET", "/v1/events?command&limit=5", &[], 400),
+        ("GET", "/v1/events?command=", &[], 400),
+        ("GET", "/v1/events?app=gone", &[], 200),
+        ("GET", "/v1/refusals?reason=bad_sing", &[], 400),
+        ("GET", "/v1/refusals?reason=bad_sign", &[], 200),
         ("GET", "/v1/refusals?Reason=stale", &[], 400),
         ("GET", "/metrics?collect=x", &[], 200),
         ("GET", "/healthz?time=1", &[], 200),

@@ -34,6 +34,7 @@ pub use layers::load;
 pub use origins::Origins;
 pub use policy::PolicyConfig;
 pub use problem::{Problem, Problems};
+pub(crate) use secret::read_file;
 pub use secret::{SecretError, read_secret};
 pub use traces::CheckedTraces;
 pub use validate::{Checked, check};

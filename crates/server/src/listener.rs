@@ -35,8 +35,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
-pub(crate) use tls::read_certificates;
 pub use tls::{Tls, TlsError};
+pub(crate) use tls::{TlsFiles, read_certificates};
 
 use connection::Shared;
 

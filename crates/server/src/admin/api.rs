@@ -20,7 +20,7 @@ use super::{
     event::{Event, EventAgreement, EventDetail, EventFailure},
     finder::FindError,
     problem::Problem,
-    refusals::RefusalList,
+    refusals::{self, RefusalList},
     selection::Selection,
     stream,
 };
@@ -76,7 +76,8 @@ impl Api {
         &self,
         /// Only of this command.
         command: Query<Option<String>>,
-        /// Only of this app, by its name in the configuration.
+        /// Only of this app, by its name in the configuration. An app that is no longer in it has its events still, so
+        /// any name is taken; one that no app ever had finds none.
         app: Query<Option<String>>,
         /// Only about this account.
         account: Query<Option<String>>,
@@ -144,7 +145,8 @@ impl Api {
         &self,
         /// Only of this command.
         command: Query<Option<String>>,
-        /// Only of this app, by its name in the configuration.
+        /// Only of this app, by its name in the configuration. An app that is no longer in it has its events still, so
+        /// any name is taken; one that no app ever had finds none.
         app: Query<Option<String>>,
         /// Only about this account.
         account: Query<Option<String>>,
@@ -209,11 +211,12 @@ impl Api {
     #[oai(path = "/v1/refusals", method = "get", operation_id = "listRefusals")]
     async fn refusals(
         &self,
-        /// Only of this reason, e.g. `bad_sign`.
+        /// Only of this reason, e.g. `bad_sign`; one that there is none of is refused with a list of all.
         reason: Query<Option<String>>,
-    ) -> Reply<RefusalList> {
+    ) -> Result<Reply<RefusalList>, Problem> {
+        let reason = reason.0.as_deref().map(refusals::reason).transpose()?;
         let latest = self.0.parts.ingest.refusals().latest();
-        Reply::new(&RefusalList::new(&latest, reason.0.as_deref()))
+        Ok(Reply::new(&RefusalList::new(&latest, reason)))
     }
 }
 

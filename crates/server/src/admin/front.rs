@@ -75,22 +75,14 @@ impl<E: Endpoint> Endpoint for Front<E> {
 }
 
 impl<E> Front<E> {
-    /// A parameter that nobody reads would be a filter that does not filter.
+    /// A parameter that nobody reads would be a filter that does not filter; so would be the second of two.
     fn check_parameters(&self, request: &Request) -> Result<(), Problem> {
         let (method, uri) = (request.method(), request.uri());
         let query = uri.query().unwrap_or_default();
-        let Some((name, known)) = self.parameters.unknown(method, uri.path(), query) else {
-            return Ok(());
-        };
-        let known = match known {
-            [] => "this takes none".to_owned(),
-            known => format!("known are: {}", known.join(", ")),
-        };
-        // What a caller wrote is shown to that caller only, and shortly.
-        let name: String = name.chars().take(40).collect();
-        Err(Problem::bad_request(format!(
-            "there is no parameter `{name}` here; {known}"
-        )))
+        match self.parameters.fault(method, uri.path(), query) {
+            Some(fault) => Err(Problem::bad_request(fault.to_string())),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The last refused requests, as the API tells them.
 
+use gateway_core::Refusal;
 use poem_openapi::Object;
 use serde::Serialize;
 
+use super::problem::Problem;
 use crate::{ingest::Refused, time};
 
 /// Refused requests, the newest first.
@@ -33,15 +35,25 @@ pub(crate) struct RefusedRequest {
 
 impl RefusalList {
     /// Those of one reason, or all.
-    pub(crate) fn new(refused: &[Refused], reason: Option<&str>) -> Self {
+    pub(crate) fn new(refused: &[Refused], reason: Option<Refusal>) -> Self {
         let wanted = refused
             .iter()
-            .filter(|one| reason.is_none_or(|reason| one.refusal.reason() == reason));
+            .filter(|one| reason.is_none_or(|reason| one.refusal == reason));
         Self {
             data: wanted.map(RefusedRequest::from).collect(),
             next: None,
         }
     }
+}
+
+/// The reason with a name.
+pub(crate) fn reason(name: &str) -> Result<Refusal, Problem> {
+    let mut all = Refusal::ALL.into_iter();
+    all.find(|refusal| refusal.reason() == name).ok_or_else(|| {
+        let known = Refusal::ALL.map(Refusal::reason).join(", ");
+        let short: String = name.chars().take(40).collect();
+        Problem::bad_request(format!("there is no reason `{short}`; known are: {known}"))
+    })
 }
 
 impl From<&Refused> for RefusedRequest {
@@ -57,7 +69,6 @@ impl From<&Refused> for RefusedRequest {
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::Refusal;
     use poem_openapi::types::ToJSON;
     use serde_json::json;
 
@@ -92,7 +103,7 @@ mod tests {
         });
         assert_eq!(serde_json::to_value(&list).unwrap(), sent);
         assert_eq!(list.to_json(), Some(sent));
-        let one = RefusalList::new(&[stale, simulated], Some("journal"));
+        let one = RefusalList::new(&[stale, simulated], Some(Refusal::Journal));
         assert_eq!(one.data.len(), 1);
     }
 }

@@ -191,7 +191,7 @@ impl Client {
         }
     }
 
-    fn strange(&self, action: &str, error: &dyn fmt::Display) -> Failure {
+    pub(super) fn strange(&self, action: &str, error: &dyn fmt::Display) -> Failure {
         Failure::Failed(format!(
             "failed to {action}: {} did not answer as a gateway does: {error}",
             self.base

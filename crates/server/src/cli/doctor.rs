@@ -11,6 +11,7 @@ mod running;
 mod secrets;
 mod settings;
 mod store;
+mod thresholds;
 mod work;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use gateway_core::Descriptor;
 use rustix::process::{Resource, getrlimit};
 
 use self::{
+    certificates::Certificates,
     finding::{Finding, Level},
     running::Running,
 };
@@ -71,7 +73,8 @@ fn examine(
     findings.extend(secrets::check_secrets(config, file));
     let now_ms = clock::now_ms();
     let now = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
-    findings.extend(certificates::check_certificates(config, now));
+    let certificates = Certificates::read(config);
+    findings.extend(certificates.check(config, now));
     findings.extend(store::check_journal(config));
     if options.offline {
         // Of this process: the gateway's own may be another one.
@@ -79,7 +82,7 @@ fn examine(
         let checked = limit.and_then(|limit| settings::check_files(config, limit, Level::Note));
         findings.extend(checked);
     } else {
-        findings.extend(check_gateway(options, config, now_ms));
+        findings.extend(check_gateway(options, config, &certificates, now_ms));
     }
     findings
 }
@@ -98,7 +101,12 @@ fn judge_problems(problems: &Problems) -> Vec<Finding> {
 }
 
 /// What can be said of the gateway that runs.
-fn check_gateway(options: &DoctorOptions, config: &Config, now_ms: u64) -> Vec<Finding> {
+fn check_gateway(
+    options: &DoctorOptions,
+    config: &Config,
+    certificates: &Certificates,
+    now_ms: u64,
+) -> Vec<Finding> {
     // Another one than the configuration's has its listeners elsewhere.
     let mut findings = match options.admin.url {
         None => check_listeners(config),
@@ -114,7 +122,7 @@ fn check_gateway(options: &DoctorOptions, config: &Config, now_ms: u64) -> Vec<F
     match client.and_then(|client| Running::ask(&client, now_ms)) {
         Ok(running) => {
             findings.extend(note_unread(&running));
-            findings.extend(work::check_work(&running, config));
+            findings.extend(work::check_work(&running, config, certificates));
             findings.extend(callers::check_callers(&running, config));
             findings.extend(commands::check_commands(&running));
         }

@@ -46,7 +46,14 @@ pub(super) fn listeners(config: &Config) -> Result<[String; 2], Failure> {
     Ok([callbacks.to_owned(), config.admin_url()])
 }
 
-/// Fails when the listener does not answer with 200.
+/// More than that is not read of an answer.
+const BODY_MAX: u64 = 64;
+
+/// What a gateway's `/healthz` says on both listeners, with or without the end of its line.
+const HEALTHY: &str = "ok";
+
+/// Fails when the listener does not answer as a gateway does. Whatever else answers 200, a file server or the page of a
+/// proxy, says something else.
 pub(super) fn check(base: &str, insecure: bool) -> Result<(), Failure> {
     let url = format!("{base}/healthz");
     // On loopback the certificate has another name, and there is nobody in between.
@@ -56,13 +63,22 @@ pub(super) fn check(base: &str, insecure: bool) -> Result<(), Failure> {
         Trust::Public
     };
     let agent = transport::agent(transport::tls(&trust)?, Some(TIMEOUT));
-    let response = agent.get(&url).call().map_err(|error| {
+    let mut response = agent.get(&url).call().map_err(|error| {
         transport::unreachable("check the health", &url, &error, "is the gateway running?")
     })?;
     let status = response.status();
     if status != 200 {
         return Err(Failure::Unreachable(format!(
             "failed to check the health: {url} answered {status}"
+        )));
+    }
+    let body = response.body_mut().with_config().limit(BODY_MAX);
+    let is_ours = body
+        .read_to_string()
+        .is_ok_and(|body| body.trim_end() == HEALTHY);
+    if !is_ours {
+        return Err(Failure::Unreachable(format!(
+            "failed to check the health: {url} did not answer as a gateway does: it did not say `{HEALTHY}`"
         )));
     }
     Ok(())
@@ -107,6 +123,19 @@ mod tests {
         assert_eq!(check_answers("200 OK", "200 OK"), Ok(Ending::Done));
         assert_eq!(check_answers("404 Not Found", "200 OK"), Err(3));
         assert_eq!(check_answers("200 OK", "503 Service Unavailable"), Err(3));
+    }
+
+    #[test]
+    fn another_server_is_no_gateway() {
+        let endless = "ok".repeat(1_000);
+        for body in ["<html>It works!</html>", "", "okay", endless.as_str()] {
+            let server = test_server::serve(vec![answer("200 OK", "text/html", body)]);
+            let failure = check(&server.url, false).unwrap_err();
+            let said = "did not answer as a gateway does";
+            assert!(failure.to_string().contains(said), "{body}: {failure}");
+        }
+        let server = test_server::serve(vec![answer("200 OK", "text/plain", "ok\n")]);
+        check(&server.url, false).unwrap();
     }
 
     #[test]

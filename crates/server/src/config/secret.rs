@@ -31,7 +31,10 @@ pub enum SecretError {
 ///
 /// When it can't be read or holds something else.
 pub fn read_secret(path: &Path) -> Result<SecretString, SecretError> {
-    let text = fs::read_to_string(path).map_err(|source| SecretError::Unreadable {
+    let text = read_file(path).and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    });
+    let text = text.map_err(|source| SecretError::Unreadable {
         path: path.to_owned(),
         source,
     })?;
@@ -40,6 +43,15 @@ pub fn read_secret(path: &Path) -> Result<SecretString, SecretError> {
         return Err(SecretError::Malformed(path.to_owned()));
     }
     Ok(SecretString::from(secret))
+}
+
+/// What a regular file holds. A pipe or a device may keep its reader waiting for ever, and the start with it.
+pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    // Opening a pipe waits for its writer: it is looked at first.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    fs::read(path)
 }
 
 #[cfg(test)]
@@ -68,6 +80,22 @@ mod tests {
         for content in ["hush!", "hush!\n", "hush!\r\n"] {
             check(content.as_bytes(), Some("hush!"));
         }
+    }
+
+    #[test]
+    fn refuses_what_is_no_regular_file_without_waiting_for_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        for path in [&pipe, Path::new("/dev/null"), directory.path()] {
+            let error = read_secret(path).unwrap_err().to_string();
+            assert!(error.ends_with("it is no regular file"), "{error}");
+        }
+        let link = directory.path().join("link");
+        fs::write(directory.path().join("token"), "hush!").unwrap();
+        std::os::unix::fs::symlink("token", &link).unwrap();
+        assert_eq!(read_secret(&link).unwrap().expose_secret(), "hush!");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! either has a complete replacement or an error to report.
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -21,13 +21,20 @@ use rustls::{
 use tokio_rustls::TlsAcceptor;
 use x509_parser::parse_x509_certificate;
 
-use crate::config::TlsConfig;
+use crate::config::{TlsConfig, read_file};
 
 /// A certificate with its key, ready for handshakes.
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
     expires_seconds: i64,
+}
+
+/// What the files of a listener hold, each read once.
+pub(crate) struct TlsFiles {
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    pub(crate) authority: Option<Vec<CertificateDer<'static>>>,
 }
 
 /// A certificate, key or authority can't be used. Names the file and what is wrong.
@@ -111,17 +118,22 @@ impl Tls {
     ///
     /// When a file can't be read or used, or the key is not the certificate's. Blocks while it reads.
     pub fn load(config: &TlsConfig) -> Result<Self, TlsError> {
+        Self::new(config, &TlsFiles::read(config)?)
+    }
+
+    /// The same of files that were read.
+    pub(crate) fn new(config: &TlsConfig, files: &TlsFiles) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
-        let chain = read_certificates(&config.certificate)?;
-        let expires_seconds = first_expiry(&chain).ok_or_else(|| TlsError::BadCertificate {
-            path: config.certificate.clone(),
-            source: CertificateError::BadEncoding.into(),
-        })?;
-        let key = read_key(&config.private_key)?;
-        let verifier = match &config.client_ca {
-            Some(path) => read_authority(path, &provider)?,
-            None => WebPkiClientVerifier::no_client_auth(),
+        let expires_seconds =
+            first_expiry(&files.chain).ok_or_else(|| TlsError::BadCertificate {
+                path: config.certificate.clone(),
+                source: CertificateError::BadEncoding.into(),
+            })?;
+        let verifier = match (&config.client_ca, &files.authority) {
+            (Some(path), Some(authority)) => verifier(path, authority, &provider)?,
+            _ => WebPkiClientVerifier::no_client_auth(),
         };
+        let (chain, key) = (files.chain.clone(), files.key.clone_key());
         let mut server = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .expect("the provider supports TLS 1.2 and 1.3")
@@ -146,6 +158,25 @@ impl Tls {
     }
 }
 
+// === impl TlsFiles ===
+
+impl TlsFiles {
+    pub(crate) fn read(config: &TlsConfig) -> Result<Self, TlsError> {
+        let authority = config.client_ca.as_deref().map(read_certificates);
+        Ok(Self {
+            chain: read_certificates(&config.certificate)?,
+            key: read_key(&config.private_key)?,
+            authority: authority.transpose()?,
+        })
+    }
+}
+
+impl fmt::Debug for TlsFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsFiles")
+    }
+}
+
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tls")
@@ -153,7 +184,7 @@ impl fmt::Debug for Tls {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|source| TlsError::Unreadable {
+    read_file(path).map_err(|source| TlsError::Unreadable {
         path: path.to_owned(),
         source,
     })
@@ -201,14 +232,15 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     })
 }
 
-fn read_authority(
+fn verifier(
     path: &Path,
+    authority: &[CertificateDer<'static>],
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in read_certificates(path)? {
+    for certificate in authority {
         roots
-            .add(certificate)
+            .add(certificate.clone())
             .map_err(|source| TlsError::BadCertificate {
                 path: path.to_owned(),
                 source,

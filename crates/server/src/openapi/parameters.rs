@@ -1,8 +1,9 @@
-//! Which query parameters each operation takes: a misspelt filter must not list everything.
+//! Which query parameters each operation takes: a filter that is misspelt, or given twice, must not list what nobody
+//! asked for.
 //!
 //! Made from what poem-openapi describes, as the document is.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use percent_encoding::percent_decode_str;
 use poem::http::Method;
@@ -19,6 +20,20 @@ struct Taken {
     method: Method,
     names: Vec<String>,
 }
+
+/// What is wrong with a query, with the name that is meant.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fault<'a, 'p> {
+    /// The operation does not take it; it takes these.
+    Unknown(Cow<'a, str>, &'p [String]),
+    /// Nothing has an empty name: as a filter it would find nothing.
+    Empty(Cow<'a, str>),
+    /// Which of its values is meant is not clear.
+    Repeated(Cow<'a, str>),
+}
+
+/// The one parameter that browsers' libraries send empty, for a stream that starts now.
+const LAST_EVENT_ID: &str = "last_event_id";
 
 // === impl Parameters ===
 
@@ -42,20 +57,31 @@ impl Parameters {
         Self(taken.collect())
     }
 
-    /// The first parameter of a request that its operation does not take, with those that it does. Nothing is unknown
-    /// where there is no operation.
-    pub(crate) fn unknown<'a>(
+    /// What is wrong with a request's query, the first fault of it; nothing where there is no operation.
+    pub(crate) fn fault<'a>(
         &self,
         method: &Method,
         path: &str,
         query: &'a str,
-    ) -> Option<(Cow<'a, str>, &[String])> {
+    ) -> Option<Fault<'a, '_>> {
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
-        let names = pairs.map(|pair| pair.split('=').next().unwrap_or_default());
-        let mut names = names
-            .map(|name| percent_decode_str(name).decode_utf8_lossy())
-            .peekable();
-        names.peek()?;
+        let mut pairs = pairs.map(decoded).peekable();
+        pairs.peek()?;
+        let taken = self.taken(method, path)?;
+        let mut seen = HashSet::new();
+        pairs.find_map(|(name, value)| {
+            if !taken.names.iter().any(|known| *known == name) {
+                return Some(Fault::Unknown(name, &taken.names));
+            }
+            if value.is_empty() && name != LAST_EVENT_ID {
+                return Some(Fault::Empty(name));
+            }
+            let is_new = seen.insert(name.clone());
+            (!is_new).then_some(Fault::Repeated(name))
+        })
+    }
+
+    fn taken(&self, method: &Method, path: &str) -> Option<&Taken> {
         // What answers a GET answers a HEAD.
         let method = if *method == Method::HEAD {
             &Method::GET
@@ -64,10 +90,46 @@ impl Parameters {
         };
         let of_method = || self.0.iter().filter(|taken| taken.method == *method);
         let exact = of_method().find(|taken| taken.path == path);
-        let taken = exact.or_else(|| of_method().find(|taken| matches(&taken.path, path)))?;
-        let unknown = names.find(|name| !taken.names.iter().any(|known| known == name))?;
-        Some((unknown, &taken.names))
+        exact.or_else(|| of_method().find(|taken| matches(&taken.path, path)))
     }
+}
+
+// === impl Fault ===
+
+impl fmt::Display for Fault<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What a caller wrote is shown to that caller only, and shortly.
+        let short = |name: &str| name.chars().take(40).collect::<String>();
+        match self {
+            Self::Unknown(name, []) => {
+                write!(
+                    f,
+                    "there is no parameter `{}` here; this takes none",
+                    short(name)
+                )
+            }
+            Self::Unknown(name, known) => write!(
+                f,
+                "there is no parameter `{}` here; known are: {}",
+                short(name),
+                known.join(", ")
+            ),
+            Self::Empty(name) => write!(
+                f,
+                "the parameter `{}` has no value; leave it out to have everything",
+                short(name)
+            ),
+            Self::Repeated(name) => {
+                write!(f, "the parameter `{}` is given more than once", short(name))
+            }
+        }
+    }
+}
+
+/// The name and the value of a pair, without their escapes.
+fn decoded(pair: &str) -> (Cow<'_, str>, &str) {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    (percent_decode_str(name).decode_utf8_lossy(), value)
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
@@ -88,8 +150,11 @@ mod tests {
 
     fn check(method: &Method, path: &str, query: &str, expected: Option<&str>) {
         let parameters = Parameters::of::<(Api, StatusApi)>();
-        let unknown = parameters.unknown(method, path, query);
-        let unknown = unknown.as_ref().map(|(name, _)| &**name);
+        let unknown = parameters.fault(method, path, query);
+        let unknown = unknown.as_ref().map(|fault| match fault {
+            Fault::Unknown(name, _) => &**name,
+            fault => panic!("{path}?{query}: {fault}"),
+        });
         assert_eq!(unknown, expected, "{path}?{query}");
     }
 
@@ -116,6 +181,27 @@ mod tests {
         );
         check(&Method::GET, "/v1/events/stream", "account=alice", None);
         check(&Method::GET, "/metrics", "x=y", Some("x"));
+    }
+
+    #[test]
+    fn a_filter_without_a_value_or_with_two_is_found() {
+        let parameters = Parameters::of::<(Api, StatusApi)>();
+        let told = |path, query| parameters.fault(&Method::GET, path, query);
+        let told = |path, query| told(path, query).map(|fault| fault.to_string());
+        let events = "/v1/events";
+        for query in ["command", "command&limit=5", "command=", "%63ommand="] {
+            let told = told(events, query).unwrap();
+            assert!(told.contains("`command` has no value"), "{query}: {told}");
+        }
+        for query in ["limit=1&limit=2", "limit=1&limit=1", "limit=1&%6cimit=2"] {
+            let told = told(events, query).unwrap();
+            assert!(
+                told.contains("`limit` is given more than once"),
+                "{query}: {told}"
+            );
+        }
+        assert_eq!(told("/v1/events/stream", "last_event_id="), None);
+        assert_eq!(told(events, "command=a&app=a"), None);
     }
 
     #[test]

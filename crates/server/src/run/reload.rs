@@ -101,8 +101,10 @@ impl Reloadable {
             exchange(self.admin_tls.as_ref(), config.admin.tls.as_ref()).context("admin.tls")?;
         let previous = self.live.load();
         let live = Live::new(&checked, &self.dispatcher, metrics, &previous).context(THREADS)?;
-        for key in differing(&config, loaded) {
-            warn!(key, "changed, and takes effect with a restart");
+        let keys = differing(&config, loaded);
+        if !keys.is_empty() {
+            let keys = keys.join(", ");
+            warn!(keys, "changed, and takes effect with a restart");
         }
         for (current, new) in [callbacks_tls, admin_tls].into_iter().flatten() {
             current.store(new);

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     finding::{Finding, Level},
     running::{App, Running, whole},
+    thresholds::{REFUSED_SHARE, SKEW_SECONDS},
 };
 use crate::{
     cli::{moment, refusals::Refused},
@@ -21,13 +22,7 @@ const SILENCE: Duration = Duration::from_hours(1);
 /// What clocks that are kept in time never reach.
 const SKEW_NOTE: i64 = 5;
 
-/// As the alert `GatewayClockSkew` has it; at 60 callbacks are refused.
-const SKEW_WARNING: i64 = 20;
-
 const SKEW_PROBLEM: i64 = 45;
-
-/// As the alert `GatewayRefusalsRising` has it: a few are strangers.
-const REFUSED_SHARE_MAX: f64 = 0.05;
 
 /// The gateway keeps so many refusals: of more it tells the last ones.
 const REFUSALS_KEPT: usize = 1_000;
@@ -189,7 +184,7 @@ fn check_clock(running: &Running) -> Finding {
             shown(last)
         );
         // The clocks drift apart before anything is refused: only then it is they.
-        let is_clock = last.is_none_or(|last| last.abs() > SKEW_WARNING);
+        let is_clock = last.is_none_or(|last| last.abs() > SKEW_SECONDS);
         return if is_clock && stale.len() > 1 {
             Finding::problem(CHECK, "requests are refused as stale: the clocks are apart")
                 .remedy("check this machine's time synchronisation (timedatectl, chronyc tracking)")
@@ -204,7 +199,7 @@ fn check_clock(running: &Running) -> Finding {
     };
     let level = match skew.abs() {
         skew if skew >= SKEW_PROBLEM => Level::Problem,
-        skew if skew > SKEW_WARNING => Level::Warning,
+        skew if skew > SKEW_SECONDS => Level::Warning,
         skew if skew > SKEW_NOTE => Level::Note,
         _ => return Finding::ok(CHECK, format!("{skew:+} s apart in the last signature")),
     };
@@ -282,7 +277,7 @@ fn judge_refusals(running: &Running, reason: &str) -> Level {
     }
     let refused = running.sum("gateway_rejected_total", &[("reason", reason)]);
     let requests = running.sum("gateway_requests_total", &[]);
-    if refused > REFUSED_SHARE_MAX * requests {
+    if refused > REFUSED_SHARE * requests {
         Level::Warning
     } else {
         Level::Note

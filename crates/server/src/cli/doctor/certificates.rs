@@ -1,6 +1,6 @@
 //! The certificates in the files that the configuration names: dates, chain, and who vouches for them.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use gateway_core::Causes;
 use rustls::{
@@ -12,10 +12,10 @@ use rustls::{
 };
 use x509_parser::{certificate::X509Certificate, error::X509Error, parse_x509_certificate};
 
-use super::{finding::Finding, settings::is_proxied};
+use super::{finding::Finding, settings::is_proxied, thresholds::CERTIFICATE_DAYS};
 use crate::{
     config::{Config, TlsConfig},
-    listener::{Tls, read_certificates},
+    listener::{Tls, TlsError, TlsFiles},
     plural::counted,
 };
 
@@ -23,60 +23,118 @@ const CHECK: &str = "certificate";
 
 const DAY_SECONDS: i64 = 86_400;
 
-/// As the alert `GatewayCertificateExpires` has it.
-const WARNING_SECONDS: i64 = 14 * DAY_SECONDS;
-
 const RENEW: &str = "renew it, put the files in their places, and send SIGHUP to the gateway";
 
-/// Looks at both listeners' files. `now` is in seconds since the Unix epoch.
-pub(super) fn check_certificates(config: &Config, now: i64) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if let Some(tls) = &config.callbacks.tls {
-        findings.extend(check_listener("callbacks", tls, now));
-        // Behind a proxy it is the proxy's that Chat sees.
-        if !is_proxied(config) {
-            findings.extend(check_authority(&tls.certificate, now));
-        }
-    }
-    if let Some(tls) = &config.admin.tls {
-        findings.extend(check_listener("admin", tls, now));
-    }
-    findings
+/// The listeners' certificates, each file read once.
+#[derive(Debug, Default)]
+pub(super) struct Certificates(Vec<Loaded>);
+
+/// Those of a listener that has TLS.
+#[derive(Debug)]
+struct Loaded {
+    listener: &'static str,
+    files: Result<(TlsFiles, Tls), TlsError>,
 }
 
-fn check_listener(listener: &str, tls: &TlsConfig, now: i64) -> Vec<Finding> {
-    let key = format!("{listener}.tls");
-    if let Err(error) = Tls::load(tls) {
-        let finding = Finding::problem(CHECK, "the listener can't use its certificate")
-            .because(format!("{key}: {}", Causes(&error)))
-            .remedy("mend the file that is named");
-        return vec![finding];
+// === impl Certificates ===
+
+impl Certificates {
+    /// Reads what the configuration names.
+    pub(super) fn read(config: &Config) -> Self {
+        let listeners = [
+            ("callbacks", &config.callbacks.tls),
+            ("admin", &config.admin.tls),
+        ];
+        let with_tls = listeners.into_iter();
+        let with_tls = with_tls.filter_map(|(listener, tls)| Some((listener, tls.as_ref()?)));
+        Self(
+            with_tls
+                .map(|(listener, tls)| Loaded::read(listener, tls))
+                .collect(),
+        )
     }
-    let mut findings = check_dates(&format!("{key}.certificate"), &tls.certificate, now);
-    if let Some(authority) = &tls.client_ca {
-        findings.extend(check_dates(&format!("{key}.client_ca"), authority, now));
+
+    /// When those that can be used end, by listener.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (&'static str, i64)> {
+        self.0.iter().filter_map(|loaded| {
+            let (_, tls) = loaded.files.as_ref().ok()?;
+            Some((loaded.listener, tls.expires_seconds()))
+        })
     }
-    findings
+
+    /// Looks at both listeners'. `now` is in seconds since the Unix epoch.
+    pub(super) fn check(&self, config: &Config, now: i64) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for loaded in &self.0 {
+            findings.extend(loaded.check(now));
+            // Behind a proxy it is the proxy's that Chat sees.
+            if loaded.listener == "callbacks" && !is_proxied(config) {
+                findings.extend(loaded.check_authority(now));
+            }
+        }
+        findings
+    }
+}
+
+// === impl Loaded ===
+
+impl Loaded {
+    fn read(listener: &'static str, config: &TlsConfig) -> Self {
+        let files = TlsFiles::read(config).and_then(|files| {
+            let tls = Tls::new(config, &files)?;
+            Ok((files, tls))
+        });
+        Self { listener, files }
+    }
+
+    fn check(&self, now: i64) -> Vec<Finding> {
+        let key = format!("{}.tls", self.listener);
+        let (files, _) = match &self.files {
+            Ok(files) => files,
+            Err(error) => {
+                let finding = Finding::problem(CHECK, "the listener can't use its certificate")
+                    .because(format!("{key}: {}", Causes(error)))
+                    .remedy("mend the file that is named");
+                return vec![finding];
+            }
+        };
+        let mut findings = check_dates(&format!("{key}.certificate"), &files.chain, now);
+        if let Some(authority) = &files.authority {
+            findings.extend(check_dates(&format!("{key}.client_ca"), authority, now));
+        }
+        findings
+    }
+
+    /// Chat verifies the certificate. Which authorities it takes is not known: these are the browsers'.
+    fn check_authority(&self, now: i64) -> Option<Finding> {
+        let (files, _) = self.files.as_ref().ok()?;
+        let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+        let error = verify(&files.chain, &roots, now).err()?;
+        if matches!(&error, rustls::Error::InvalidCertificate(error) if is_of_dates(error)) {
+            return None;
+        }
+        let what =
+            "no public authority vouches for the callback listener, and Chat may not call it";
+        let finding = Finding::warning(CHECK, what)
+            .because(format!("callbacks.tls.certificate: {error}"))
+            .remedy("use the whole chain of a public authority, its own certificate first, or put a proxy with one in front and name it in callbacks.trusted_proxies");
+        Some(finding)
+    }
 }
 
 /// The dates of a file's certificates.
-fn check_dates(key: &str, path: &Path, now: i64) -> Vec<Finding> {
-    let unreadable = |why: String| {
-        let finding = Finding::problem(CHECK, "a certificate can't be read")
-            .because(format!("{key}: {why}"))
-            .remedy("mend the file");
-        vec![finding]
-    };
-    let chain = match read_certificates(path) {
-        Ok(chain) => chain,
-        Err(error) => return unreadable(Causes(&error).to_string()),
-    };
+fn check_dates(key: &str, chain: &[CertificateDer<'_>], now: i64) -> Vec<Finding> {
     let judged = chain.iter().map(|der| {
         let (_, certificate) = parse_x509_certificate(der)?;
         Ok(judge_dates(key, &certificate, now))
     });
     let judged: Result<Vec<Finding>, X509Error> = judged.collect();
-    judged.unwrap_or_else(|_| unreadable(format!("{} is damaged", path.display())))
+    judged.unwrap_or_else(|_| {
+        let finding = Finding::problem(CHECK, "a certificate can't be read")
+            .because(format!("{key}: it is damaged"))
+            .remedy("mend the file");
+        vec![finding]
+    })
 }
 
 fn judge_dates(key: &str, certificate: &X509Certificate<'_>, now: i64) -> Finding {
@@ -90,7 +148,7 @@ fn judge_dates(key: &str, certificate: &X509Certificate<'_>, now: i64) -> Findin
             .remedy("wait, or check this machine's clock")
     } else if left < 0 {
         Finding::problem(CHECK, "a certificate has expired").remedy(RENEW)
-    } else if left < WARNING_SECONDS {
+    } else if left < CERTIFICATE_DAYS * DAY_SECONDS {
         let when = match days {
             0 => "today".to_owned(),
             days => format!("in {}", counted(days, "day")),
@@ -101,21 +159,6 @@ fn judge_dates(key: &str, certificate: &X509Certificate<'_>, now: i64) -> Findin
         return Finding::ok(CHECK, what);
     };
     finding.because(format!("{key}: {subject}, valid from {begin} to {end}"))
-}
-
-/// Chat verifies the certificate. Which authorities it takes is not known: these are the browsers'.
-fn check_authority(path: &Path, now: i64) -> Option<Finding> {
-    let chain = read_certificates(path).ok()?;
-    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    let error = verify(&chain, &roots, now).err()?;
-    if matches!(&error, rustls::Error::InvalidCertificate(error) if is_of_dates(error)) {
-        return None;
-    }
-    let what = "no public authority vouches for the callback listener, and Chat may not call it";
-    let finding = Finding::warning(CHECK, what)
-        .because(format!("callbacks.tls.certificate = {}: {error}", path.display()))
-        .remedy("use the whole chain of a public authority, its own certificate first, or put a proxy with one in front and name it in callbacks.trusted_proxies");
-    Some(finding)
 }
 
 /// What is told by the dates themselves.
@@ -190,8 +233,7 @@ mod tests {
         }
     }
 
-    /// What is said of a chain, but for who vouches for it: levels and words.
-    fn check(chain: &str, key: &str, expected: &[(Level, &str)]) {
+    fn loaded(chain: &str, key: &str) -> Loaded {
         let directory = TempDir::new().unwrap();
         let tls = TlsConfig {
             certificate: directory.path().join("chain.pem"),
@@ -200,7 +242,12 @@ mod tests {
         };
         std::fs::write(&tls.certificate, chain).unwrap();
         std::fs::write(&tls.private_key, key).unwrap();
-        let findings = check_listener("callbacks", &tls, NOW);
+        Loaded::read("callbacks", &tls)
+    }
+
+    /// What is said of a chain, but for who vouches for it: levels and words.
+    fn check(chain: &str, key: &str, expected: &[(Level, &str)]) {
+        let findings = loaded(chain, key).check(NOW);
         assert_eq!(findings.len(), expected.len(), "{findings:#?}");
         for (finding, (level, words)) in findings.iter().zip(expected) {
             assert_eq!(finding.level, *level, "{finding:#?}");
@@ -251,12 +298,10 @@ mod tests {
 
     #[test]
     fn a_private_authority_is_no_public_one() {
-        let directory = TempDir::new().unwrap();
-        let path = directory.path().join("chain.pem");
         let authority = authority("authority");
-        let (certificate, _) = authority.issue(&named("gateway"));
-        std::fs::write(&path, certificate + &authority.pem()).unwrap();
-        let finding = check_authority(&path, NOW).unwrap();
+        let (certificate, key) = authority.issue(&named("gateway"));
+        let loaded = loaded(&(certificate + &authority.pem()), &key);
+        let finding = loaded.check_authority(NOW).unwrap();
         assert!(finding.evidence.contains("UnknownIssuer"), "{finding:#?}");
     }
 }

@@ -3,14 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{finding::Finding, running::Running};
+use super::{finding::Finding, running::Running, thresholds::POLICY_SHARE};
 use crate::{cli::drift::show_path, plural::counted};
 
 /// Names in a line.
 const NAMES_MAX: usize = 6;
-
-/// As the alert `GatewayBeforeFailing` has it.
-const POLICY_SHARE_MAX: f64 = 0.05;
 
 pub(super) fn check_commands(running: &Running) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -101,7 +98,7 @@ fn check_policy(running: &Running) -> Option<Finding> {
     let what = "before-callbacks were answered by the failure policy";
     let finding = if count == 0.0 {
         return None;
-    } else if count > POLICY_SHARE_MAX * asked {
+    } else if count > POLICY_SHARE * asked {
         Finding::warning("policy", what)
     } else {
         Finding::note("policy", what)
@@ -132,7 +129,7 @@ fn check_drift(running: &Running) -> Option<Finding> {
     Some(finding)
 }
 
-fn join(names: &[&str]) -> String {
+pub(super) fn join(names: &[&str]) -> String {
     let shown = names.get(..NAMES_MAX).unwrap_or(names).join(", ");
     match names.len().saturating_sub(NAMES_MAX) {
         0 => shown,

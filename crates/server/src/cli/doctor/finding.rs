@@ -1,5 +1,7 @@
 //! What the doctor says: findings, and how they are shown.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::Failure;
@@ -33,6 +35,9 @@ pub(super) enum Level {
     /// Callbacks are refused, lost to Chat or not handled, or soon will be.
     Problem,
 }
+
+/// Findings of one check at one level that are told; further ones are counted. What a gateway says has no bound.
+const TOLD_MAX: usize = 20;
 
 /// Where the text of a finding begins.
 const MARGIN: usize = 24;
@@ -114,6 +119,7 @@ impl Finding {
 
 /// Prints all of them, the worst first, and says which is the worst.
 pub(super) fn print(mut findings: Vec<Finding>, output: &mut Output<'_>) -> Result<Level, Failure> {
+    findings = capped(findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     for finding in &findings {
         if output.wants_json() {
@@ -128,6 +134,24 @@ pub(super) fn print(mut findings: Vec<Finding>, output: &mut Output<'_>) -> Resu
     }
     let worst = findings.first().map(|finding| finding.level);
     Ok(worst.unwrap_or(Level::Ok))
+}
+
+/// The first ones of each check, and how many more there are.
+fn capped(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut found: BTreeMap<(Level, &'static str), usize> = BTreeMap::new();
+    let mut told = Vec::new();
+    for finding in findings {
+        let count = found.entry((finding.level, finding.check)).or_default();
+        *count += 1;
+        if *count <= TOLD_MAX {
+            told.push(finding);
+        }
+    }
+    let more = found.into_iter().filter(|(_, count)| *count > TOLD_MAX);
+    told.extend(more.map(|((level, check), count)| {
+        level.finding(check, format!("and {} more", count - TOLD_MAX))
+    }));
+    told
 }
 
 fn summary(findings: &[Finding]) -> String {

@@ -72,6 +72,9 @@ pub(super) struct Decider {
     pub(super) breaker: String,
 }
 
+/// What only a gateway's metrics hold.
+const OURS: &str = "gateway_build_info";
+
 /// What happened within it is of now.
 const RECENT: Duration = Duration::from_hours(1);
 
@@ -82,6 +85,9 @@ impl Running {
     pub(super) fn ask(client: &Client, now_ms: u64) -> Result<Self, Failure> {
         let readiness = client.report("read the readiness", "/readyz")?;
         let metrics = Exposition::parse(&client.text("read the metrics", "/metrics")?);
+        if metrics.sum(OURS).is_none() {
+            return Err(client.strange("read the metrics", &format!("there is no {OURS}")));
+        }
         let mut unread = Vec::new();
         Ok(Self {
             now_ms,

@@ -51,6 +51,8 @@ fn files(config: &Config, file: Option<&Path>) -> Vec<(String, PathBuf)> {
     }
     let admin = config.admin.token_file.iter().cloned();
     files.extend(admin.map(|path| ("admin.token_file".to_owned(), path)));
+    let collector = config.traces.token_file.iter().cloned();
+    files.extend(collector.map(|path| ("traces.token_file".to_owned(), path)));
     files
 }
 
@@ -124,8 +126,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("gateway.toml");
         fs::write(&path, "[apps.shop]\nsdk_app_id = 1\ntoken = \"hush\"\n").unwrap();
-        let config = crate::config::load(Some(&path), []).unwrap();
+        let collector = ("GATEWAY_TRACES__TOKEN_FILE", "collector.token");
+        let collector = (collector.0.to_owned(), collector.1.to_owned());
+        let config = crate::config::load(Some(&path), [collector]).unwrap();
         let found = files(&config, Some(&path));
-        assert_eq!(found, [("apps.shop.token".to_owned(), path)]);
+        let found: Vec<&str> = found.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(found, ["apps.shop.token", "traces.token_file"]);
     }
 }

@@ -73,7 +73,7 @@ fn configured(more: &[(&str, &str)]) -> Config {
 
 fn found_with(gateway: &Value, config: &Config) -> Vec<Finding> {
     let running = running(gateway);
-    let mut findings = work::check_work(&running, config);
+    let mut findings = work::check_work(&running, config, &Certificates::read(config));
     findings.extend(callers::check_callers(&running, config));
     findings.extend(commands::check_commands(&running));
     findings.retain(|finding| finding.level > Level::Ok);
@@ -327,11 +327,11 @@ fn what_the_metrics_tell_is_told() {
             "warning deadline: callbacks were not answered in time, or their callers hung up",
         ),
         (
-            "gateway_policy_total{command=\"a\",reason=\"deadline\"} 5",
+            "gateway_policy_total{command=\"a\",reason=\"deadline\"} 1",
             "note policy: before-callbacks were answered by the failure policy",
         ),
         (
-            "gateway_policy_total{command=\"a\",reason=\"deadline\"} 6",
+            "gateway_policy_total{command=\"a\",reason=\"deadline\"} 2",
             "warning policy: before-callbacks were answered by the failure policy",
         ),
         (
@@ -341,6 +341,18 @@ fn what_the_metrics_tell_is_told() {
         (
             "gateway_handler_abandoned_threads{command=\"a\"} 1",
             "problem handler: handlers block their threads",
+        ),
+        (
+            "gateway_spans_total{outcome=\"failed\"} 1",
+            "note traces: spans are lost: the collector does not take them",
+        ),
+        (
+            "gateway_spans_total{outcome=\"overflow\"} 1",
+            "note traces: spans are lost: too many wait for the collector",
+        ),
+        (
+            "gateway_log_lines_held_back_total 1",
+            "note log: the log holds lines back: something goes wrong again and again",
         ),
         (
             "gateway_handler_dead_events{command=\"a\"} 2",
@@ -480,7 +492,8 @@ fn asked(answers: Vec<String>) -> Vec<Finding> {
         offline: false,
         admin: server.options(),
     };
-    check_gateway(&options, &config::load(None, []).unwrap(), NOW_MS)
+    let config = config::load(None, []).unwrap();
+    check_gateway(&options, &config, &Certificates::default(), NOW_MS)
 }
 
 #[test]
@@ -495,6 +508,47 @@ fn a_gateway_that_does_not_answer_as_one_is_a_problem() {
 }
 
 #[test]
+fn metrics_of_something_else_are_not_judged() {
+    let findings = asked(vec![
+        answer(
+            "200 OK",
+            "application/json",
+            "{\"ready\":true,\"problems\":[]}",
+        ),
+        answer("200 OK", "text/plain", "up 1\n"),
+    ]);
+    let [finding] = findings.as_slice() else {
+        panic!("{findings:#?}");
+    };
+    assert_eq!(finding.level, Level::Problem);
+    assert!(
+        finding.evidence.contains("gateway_build_info"),
+        "{finding:#?}"
+    );
+}
+
+#[test]
+fn whoever_names_thousands_of_commands_is_cut_short() {
+    let mut gateway = well();
+    let lines: Vec<String> = (0..5_000)
+        .map(|number| {
+            format!(
+                "gateway_handler_dead_events{{command=\"{number}\"}} 1\n\
+                 gateway_handler_abandoned_threads{{command=\"{number}\"}} 1\n"
+            )
+        })
+        .collect();
+    gateway["metrics"] = json!(lines.concat());
+    let findings = found_with(&gateway, &configured(&[]));
+    let mut bytes = Vec::new();
+    finding::print(findings, &mut Output::new(&mut bytes, true, false)).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.lines().count() < 50, "{text}");
+    assert!(text.len() < 20_000, "{text}");
+    assert!(text.contains("and 4980 more"), "{text}");
+}
+
+#[test]
 fn what_another_version_does_not_know_is_noted_and_the_rest_is_told() {
     let json = |text: &str| answer("200 OK", "application/json", text);
     let findings = asked(vec![
@@ -503,7 +557,11 @@ fn what_another_version_does_not_know_is_noted_and_the_rest_is_told() {
             "application/json",
             "{\"problems\":[\"the journal is full\"]}",
         ),
-        answer("200 OK", "text/plain", "gateway_journal_damaged_total 1\n"),
+        answer(
+            "200 OK",
+            "text/plain",
+            "gateway_build_info 1\ngateway_journal_damaged_total 1\n",
+        ),
         answer("404 Not Found", "application/problem+json", "{}"),
         json("{\"data\":[{}]}"),
         json("{\"data\":[{}]}"),

@@ -1,23 +1,20 @@
 //! How the gateway does its work: readiness, journal, deadline, deciders, handlers, certificates in force.
 
 use super::{
+    certificates::Certificates,
+    commands::join,
     finding::{Finding, Level},
     running::{Decider, Running},
     settings::check_files,
+    thresholds::{LAG_EVENTS, UNANSWERED_SHARE},
 };
-use crate::{config::Config, listener::Tls, time};
-
-/// As the alert `GatewayHandlersBehind` has it.
-const LAG_EVENTS: f64 = 10_000.0;
+use crate::{config::Config, time};
 
 /// A decider that fails more often than this needs a look.
 const FAILED_SHARE_MAX: f64 = 0.05;
 
 /// Questions before which a share says nothing.
 const QUESTIONS_MIN: f64 = 20.0;
-
-/// As the alert `GatewayUnanswered` has it.
-const UNANSWERED_SHARE_MAX: f64 = 0.01;
 
 /// What comes of a question that was not put, or not waited for.
 const NOT_ASKED: [&str; 3] = ["breaker", "busy", "abandoned"];
@@ -32,7 +29,7 @@ struct Row {
     remedy: &'static str,
 }
 
-const ROWS: [Row; 4] = [
+const ROWS: [Row; 7] = [
     Row {
         metric: "gateway_journal_damaged_total",
         labels: &[],
@@ -65,9 +62,37 @@ const ROWS: [Row; 4] = [
         what: "handlers block their threads",
         remedy: "look in that plug-in for a missing time-out or a lock",
     },
+    Row {
+        metric: "gateway_spans_total",
+        labels: &[("outcome", "failed")],
+        level: Level::Note,
+        check: "traces",
+        what: "spans are lost: the collector does not take them",
+        remedy: "look at the collector, traces.endpoint and traces.token_file; the gateway's log says why",
+    },
+    Row {
+        metric: "gateway_spans_total",
+        labels: &[("outcome", "overflow")],
+        level: Level::Note,
+        check: "traces",
+        what: "spans are lost: too many wait for the collector",
+        remedy: "look whether the collector is slow, or lower traces.sampled",
+    },
+    Row {
+        metric: "gateway_log_lines_held_back_total",
+        labels: &[],
+        level: Level::Note,
+        check: "log",
+        what: "the log holds lines back: something goes wrong again and again",
+        remedy: "look in the log for `lines of one kind were held back`, which says what",
+    },
 ];
 
-pub(super) fn check_work(running: &Running, config: &Config) -> Vec<Finding> {
+pub(super) fn check_work(
+    running: &Running,
+    config: &Config,
+    certificates: &Certificates,
+) -> Vec<Finding> {
     let mut findings = check_readiness(running);
     findings.extend(ROWS.iter().filter_map(|row| row.check(running)));
     findings.extend(check_reload(running));
@@ -79,7 +104,7 @@ pub(super) fn check_work(running: &Running, config: &Config) -> Vec<Finding> {
             .map(|decider| check_decider(running, decider)),
     );
     findings.extend(check_handlers(running));
-    findings.extend(check_certificates_in_force(running, config));
+    findings.extend(check_certificates_in_force(running, certificates));
     if let Some(limit) = running.metrics.sum("process_max_fds") {
         #[expect(
             clippy::cast_possible_truncation,
@@ -126,7 +151,7 @@ fn check_reload(running: &Running) -> Option<Finding> {
 fn check_unanswered(running: &Running) -> Option<Finding> {
     let count = running.sum("gateway_callbacks_total", &[("outcome", "unanswered")]);
     let requests = running.sum("gateway_requests_total", &[]);
-    let level = if count > UNANSWERED_SHARE_MAX * requests {
+    let level = if count > UNANSWERED_SHARE * requests {
         Level::Warning
     } else {
         Level::Note
@@ -224,14 +249,10 @@ fn check_handlers(running: &Running) -> Vec<Finding> {
     findings
 }
 
-/// Files that were renewed, and a gateway that was not told.
-fn check_certificates_in_force(running: &Running, config: &Config) -> Vec<Finding> {
-    let listeners = [
-        ("callbacks", &config.callbacks.tls),
-        ("admin", &config.admin.tls),
-    ];
-    let told = listeners.into_iter().filter_map(|(listener, tls)| {
-        let in_file = Tls::load(tls.as_ref()?).ok()?.expires_seconds();
+/// Files that were renewed, and a gateway that was not told. Their end is all that the gateway tells of those in force:
+/// one that was exchanged for another with the same end, to the second, is not noticed.
+fn check_certificates_in_force(running: &Running, certificates: &Certificates) -> Vec<Finding> {
+    let told = certificates.ends().filter_map(|(listener, in_file)| {
         let labels = [("listener", listener)];
         let metric = "gateway_certificate_expires_seconds";
         #[expect(clippy::cast_possible_truncation, reason = "whole seconds")]
@@ -269,7 +290,10 @@ impl Row {
             .collect();
         let of = match commands.as_slice() {
             [] => String::new(),
-            commands => format!(" ({})", commands.join(", ")),
+            commands => {
+                let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+                format!(" ({})", join(&commands))
+            }
         };
         let finding = || {
             self.level

@@ -12,14 +12,19 @@ pub(super) fn rate(value: Option<f64>) -> String {
     };
     match value {
         0.0 => "0".to_owned(),
-        value if value < 0.1 => format!("{value:.2}"),
+        value if value.abs() < 0.1 => format!("{value:.2}"),
         value => short(value),
     }
 }
 
+/// A share in percent: `0`, `12`, `250`.
+pub(super) fn percent(value: f64) -> String {
+    short(value.round())
+}
+
 /// A count, cut to three digits from ten thousand on.
 pub(super) fn count(value: i64) -> String {
-    if value.abs() < 10_000 {
+    if value.unsigned_abs() < 10_000 {
         return value.to_string();
     }
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
@@ -51,11 +56,12 @@ pub(super) fn seconds(value: Option<Quantile>) -> String {
         return NONE.to_owned();
     };
     let above = if is_above { ">" } else { "" };
-    let shown = match value {
-        value if value < 0.000_999_5 => format!("{:.0}µs", value * 1e6),
-        value if value < 0.009_95 => format!("{:.1}ms", value * 1e3),
-        value if value < 0.999_5 => format!("{:.0}ms", value * 1e3),
-        value => format!("{value:.2}s"),
+    let shown = match value.abs() {
+        size if size >= 1e6 => format!("{value:.1e}s"),
+        size if size < 0.000_999_5 => format!("{:.0}µs", value * 1e6),
+        size if size < 0.009_95 => format!("{:.1}ms", value * 1e3),
+        size if size < 0.999_5 => format!("{:.0}ms", value * 1e3),
+        _ => format!("{value:.2}s"),
     };
     format!("{above}{shown}")
 }
@@ -133,6 +139,7 @@ mod tests {
             (10_000, "10k"),
             (1_203_013, "1.2M"),
             (i64::MAX, "9.2e18"),
+            (i64::MIN, "-9.2e18"),
         ] {
             assert_eq!(count(value), expected);
         }
@@ -148,6 +155,7 @@ mod tests {
             (0.034_4, false, "34ms"),
             (0.999_9, false, "1.00s"),
             (2.0, true, ">2.00s"),
+            (1e308, false, "1.0e308s"),
         ] {
             assert_eq!(seconds(Some(Quantile { value, is_above })), expected);
         }
@@ -190,8 +198,10 @@ mod tests {
     proptest! {
         #[test]
         fn every_number_is_short(value: f64, whole: i64) {
-            prop_assert!(rate(Some(value.abs())).len() <= 8);
-            prop_assert!(count(whole).len() <= 8);
+            prop_assert!(rate(Some(value)).len() <= 9);
+            prop_assert!(count(whole).len() <= 9);
+            let quantile = Quantile { value, is_above: true };
+            prop_assert!(seconds(Some(quantile)).len() <= 12);
             prop_assert!(bytes(Some(whole)).len() <= 8);
         }
     }

@@ -112,12 +112,16 @@ fn journal(view: &View, palette: Palette) -> Vec<Item> {
 }
 
 fn process(view: &View, palette: Palette) -> Vec<Item> {
-    let cpu = view.cpu_percent.map(|percent| format!("{percent:.0} %"));
+    let cpu = view
+        .cpu_percent
+        .map(|percent| format!("{} %", figures::percent(percent)));
     let cpu = cpu.unwrap_or_else(|| NONE.to_owned());
     let skew = view.skew_seconds.map(|skew| format!("{skew:+} s"));
     let skew = skew.unwrap_or_else(|| NONE.to_owned());
     // At 60 either way callbacks are refused.
-    let is_off = view.skew_seconds.is_some_and(|skew| skew.abs() >= 30);
+    let is_off = view
+        .skew_seconds
+        .is_some_and(|skew| skew.unsigned_abs() >= 30);
     let skew = if is_off {
         Span::styled(skew, palette.bad())
     } else {

@@ -310,10 +310,13 @@ fn deciders(deciders: &[Decider]) -> Table {
 
 #[cfg(test)]
 mod tests {
-    use ratatui::{Terminal, backend::TestBackend};
+    use ratatui::{Terminal, backend::TestBackend, crossterm::event::KeyCode};
 
     use super::{
-        super::view::{View, tests::busy},
+        super::{
+            change::tests::samples,
+            view::{History, View, tests::busy},
+        },
         *,
     };
 
@@ -338,6 +341,51 @@ mod tests {
             })
             .unwrap();
         terminal
+    }
+
+    /// What a server that means ill says of everything: each value in each place, and labels without end.
+    fn hostile(value: &str) -> String {
+        let ordinary = include_str!("testdata/now.txt").lines();
+        let samples = ordinary.filter(|line| !line.starts_with('#'));
+        let valued =
+            samples.filter_map(|line| Some(format!("{} {value}\n", line.rsplit_once(' ')?.0)));
+        let huge = "爱\u{1b}[2J".repeat(100);
+        let named = (0..20).map(|number| {
+            format!(
+                "gateway_callbacks_total{{command=\"{number}\",outcome=\"{number}\"}} {value}\n\
+                 gateway_handler_dead_events{{command=\"{number}\"}} {value}\n\
+                 gateway_decider_requests_total{{decider=\"{number}\"}} {value}\n"
+            )
+        });
+        let long = format!(
+            "gateway_callbacks_total{{command=\"{huge}\",outcome=\"{huge}\"}} {value}\n\
+             gateway_open_connections{{listener=\"{huge}\"}} {value}\n\
+             gateway_build_info{{version=\"{huge}\"}} {value}\n"
+        );
+        valued.chain(named).chain([long]).collect()
+    }
+
+    #[test]
+    fn whatever_a_server_says_is_drawn_and_told() {
+        let values = [
+            "NaN", "+Inf", "-Inf", "1e308", "-1e308", "-1", "1e-320", "x",
+        ];
+        for (before, now) in values.iter().zip(values.iter().cycle().skip(3)) {
+            let mut history = History::default();
+            for sample in samples(&[&hostile(before), &hostile(now), &hostile(now)]) {
+                let mut state = State {
+                    view: history.push(sample),
+                    ..State::default()
+                };
+                serde_json::to_string(&state.view).unwrap();
+                for code in [KeyCode::Char('s'); 5] {
+                    for (width, height) in [(80, 24), (1, 1), (300, 9)] {
+                        check(width, height, &state);
+                    }
+                    state.press(code.into());
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! A share of the log for each kind of line, so that nobody who can provoke a line can fill the disk with it.
 //!
-//! A kind is the place in the code that the line comes from, ours or a library's: there are as many as were compiled in.
-//! What libraries say by the crate `log` comes from one place for each level. Start at [`HeldBack::passes`].
+//! A kind is the statement that the line comes from, ours or a library's, with what the fields in [`NAMES`] say: one
+//! decider that fails must not hide that another one does. What libraries say by the crate `log` comes from one statement
+//! for each level. There are as many statements as were compiled in, and [`NAMED_MAX`] kinds of each.
+//!
+//! Start at [`HeldBack::passes`].
 
 use std::{
     collections::HashMap,
     fmt,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -27,15 +31,34 @@ const BURST: u32 = 10;
 /// How long a period is, from a kind's first line on.
 const PERIOD: Duration = Duration::from_secs(10);
 
+/// The fields whose values tell kinds apart. Each names one of a few; what callers choose (accounts, events, addresses)
+/// is none of them.
+const NAMES: [&str; 3] = ["command", "decider", "place"];
+
+/// Kinds of one statement that are told apart. Further ones share one kind.
+const NAMED_MAX: usize = 128;
+
 /// What the log holds back, by kind.
 #[derive(Debug, Clone, Default)]
 pub struct HeldBack(Arc<Kinds>);
 
 #[derive(Debug, Default)]
 struct Kinds {
-    kinds: Mutex<HashMap<Identifier, Kind>>,
+    statements: Mutex<HashMap<Identifier, Statement>>,
     uncounted: AtomicU64,
 }
+
+/// The kinds of lines that a statement has said.
+#[derive(Debug, Default)]
+struct Statement {
+    named: HashMap<Names, Kind>,
+    /// Of lines without a name, and of those whose names are too many.
+    others: Option<Kind>,
+}
+
+/// What the fields in [`NAMES`] say, as a hash: whatever they hold, it takes no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Names(u64);
 
 #[derive(Debug)]
 struct Kind {
@@ -54,6 +77,13 @@ enum Fate {
     Held {
         is_first: bool,
     },
+}
+
+/// What a line says, with its names and without its other fields.
+#[derive(Debug, Default)]
+struct Said {
+    message: String,
+    named: Vec<(&'static str, String)>,
 }
 
 /// The layer of the subscriber that holds lines back.
@@ -82,9 +112,10 @@ impl HeldBack {
 
     /// Takes what was held back in periods that are over.
     fn over(&self, now: Instant) -> Vec<(u64, String)> {
-        let mut kinds = self.kinds();
-        let over = kinds
+        let mut statements = self.statements();
+        let over = statements
             .values_mut()
+            .flat_map(Statement::kinds)
             .filter(|kind| kind.held_back > 0 && kind.is_over(now));
         over.map(|kind| {
             let like = std::mem::take(&mut kind.like);
@@ -100,38 +131,59 @@ impl HeldBack {
             return true;
         }
         let identifier = metadata.callsite();
-        let fate = self.fate(identifier.clone(), now);
+        // Not under the lock: what is formatted may panic, and the panic is logged.
+        let said = Said::of(event);
+        let fate = self.fate(identifier.clone(), said.names(), now);
         if fate == (Fate::Held { is_first: true }) {
-            // Not under the lock: what is formatted may panic, and the panic is logged.
-            let like = message(event);
-            if let Some(kind) = self.kinds().get_mut(&identifier) {
-                kind.like = like;
-            }
+            let like = said.to_string();
+            let mut statements = self.statements();
+            let statement = statements.entry(identifier).or_default();
+            statement.kind(said.names(), now).like = like;
         }
         fate == Fate::Passes
     }
 
-    fn fate(&self, kind: Identifier, now: Instant) -> Fate {
-        let mut kinds = self.kinds();
-        let kind = kinds.entry(kind).or_insert_with(|| Kind::new(now));
-        if kind.is_over(now) {
-            kind.since = now;
-            kind.passed = 0;
+    fn fate(&self, identifier: Identifier, names: Option<Names>, now: Instant) -> Fate {
+        let mut statements = self.statements();
+        let fate = statements
+            .entry(identifier)
+            .or_default()
+            .kind(names, now)
+            .fate(now);
+        if fate != Fate::Passes {
+            self.0.uncounted.fetch_add(1, Ordering::Relaxed);
         }
-        if kind.passed < BURST {
-            kind.passed += 1;
-            return Fate::Passes;
+        fate
+    }
+
+    fn statements(&self) -> MutexGuard<'_, HashMap<Identifier, Statement>> {
+        // Nothing in here panics half-way through a change.
+        let statements = self.0.statements.lock();
+        statements.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Statement ===
+
+impl Statement {
+    /// The kind of a line, made at its first one.
+    fn kind(&mut self, names: Option<Names>, now: Instant) -> &mut Kind {
+        let is_full = self.named.len() >= NAMED_MAX;
+        if is_full && names.is_some_and(|names| !self.named.contains_key(&names)) {
+            self.named.retain(|_, kind| kind.is_in_use(now));
         }
-        kind.held_back += 1;
-        self.0.uncounted.fetch_add(1, Ordering::Relaxed);
-        Fate::Held {
-            is_first: kind.held_back == 1,
+        let is_full = self.named.len() >= NAMED_MAX;
+        match names {
+            Some(names) if !is_full || self.named.contains_key(&names) => {
+                let kind = self.named.entry(names);
+                kind.or_insert_with(|| Kind::new(now))
+            }
+            _ => self.others.get_or_insert_with(|| Kind::new(now)),
         }
     }
 
-    fn kinds(&self) -> MutexGuard<'_, HashMap<Identifier, Kind>> {
-        // Nothing in here panics half-way through a change.
-        self.0.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kinds(&mut self) -> impl Iterator<Item = &mut Kind> {
+        self.named.values_mut().chain(&mut self.others)
     }
 }
 
@@ -147,6 +199,27 @@ impl Kind {
         }
     }
 
+    /// What becomes of one more line.
+    fn fate(&mut self, now: Instant) -> Fate {
+        if self.is_over(now) {
+            self.since = now;
+            self.passed = 0;
+        }
+        if self.passed < BURST {
+            self.passed += 1;
+            return Fate::Passes;
+        }
+        self.held_back += 1;
+        Fate::Held {
+            is_first: self.held_back == 1,
+        }
+    }
+
+    /// Until its period is over and what it held back is told.
+    fn is_in_use(&self, now: Instant) -> bool {
+        self.held_back > 0 || !self.is_over(now)
+    }
+
     fn is_over(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.since) >= PERIOD
     }
@@ -160,22 +233,46 @@ impl<S: Subscriber> Layer<S> for Limit {
     }
 }
 
-/// What a line says, without its fields.
-fn message(event: &Event<'_>) -> String {
-    #[derive(Default)]
-    struct Message(String);
+// === impl Said ===
 
-    impl Visit for Message {
-        fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-            if field.name() == "message" {
-                self.0 = format!("{value:?}");
-            }
+impl Said {
+    fn of(event: &Event<'_>) -> Self {
+        let mut said = Self::default();
+        event.record(&mut said);
+        said
+    }
+
+    /// Nothing for a line that names nothing.
+    fn names(&self) -> Option<Names> {
+        let mut hasher = DefaultHasher::new();
+        self.named.hash(&mut hasher);
+        (!self.named.is_empty()).then(|| Names(hasher.finish()))
+    }
+}
+
+impl Visit for Said {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            name if NAMES.contains(&name) => self.named.push((name, format!("{value:?}"))),
+            _ => {}
         }
     }
 
-    let mut message = Message::default();
-    event.record(&mut message);
-    message.0
+    fn record_str(&mut self, field: &Field, value: &str) {
+        // Without the quotes that `Debug` puts around it.
+        self.record_debug(field, &format_args!("{value}"));
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        for (name, value) in &self.named {
+            write!(f, " {name}={value}")?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -255,6 +352,54 @@ mod tests {
     }
 
     #[test]
+    fn who_is_loud_hides_nobody_else() {
+        let written = log(LogFormat::Human, "info", |held_back| {
+            for _ in 0..100 {
+                fails("loud", "always the same");
+            }
+            for number in 0..30 {
+                fails(&format!("quiet {number}"), "once");
+            }
+            assert_eq!(held_back.count(), 90);
+            held_back.tell_rest();
+        });
+        assert_eq!(written.count("\"loud\" error"), 10);
+        assert_eq!(written.count("\"quiet "), 30);
+        let told = written.rest_of(TOLD);
+        assert!(
+            told.contains("the decider has failed decider=loud"),
+            "{told}"
+        );
+    }
+
+    fn fails(decider: &str, error: &str) {
+        error!(decider, error, "the decider has failed");
+    }
+
+    #[test]
+    fn whoever_can_choose_the_names_gets_a_bounded_share() {
+        let start = Instant::now();
+        let mut statement = Statement::default();
+        let mut passed_in = |start: Instant| {
+            let fates = (0..10_000).map(|name| {
+                let kind = statement.kind(Some(Names(name)), start);
+                kind.fate(start)
+            });
+            let passed = fates.filter(|fate| *fate == Fate::Passes).count();
+            (passed, statement.named.len())
+        };
+        // One line of each name, and ten of the others together.
+        let expected = (NAMED_MAX + 10, NAMED_MAX);
+        assert_eq!(passed_in(start), expected);
+        // Those that are not in use any more make room.
+        assert_eq!(passed_in(start + PERIOD), expected);
+        let mut fresh = statement.kind(Some(Names(20_000)), start + PERIOD * 2);
+        assert_eq!(fresh.fate(start + PERIOD * 2), Fate::Passes);
+        fresh = statement.kind(None, start + PERIOD);
+        assert!(fresh.held_back > 0);
+    }
+
+    #[test]
     fn after_a_period_lines_pass_again() {
         let held_back = HeldBack::default();
         let subscriber = tracing_subscriber::registry();
@@ -262,16 +407,14 @@ mod tests {
             // Any event will do: it names the kind.
             let kind = tracing::callsite::Identifier(&CALLSITE);
             let start = Instant::now();
+            let fate = |at| held_back.fate(kind.clone(), None, at);
             for _ in 0..BURST {
-                assert_eq!(held_back.fate(kind.clone(), start), Fate::Passes);
+                assert_eq!(fate(start), Fate::Passes);
             }
             let held = |is_first| Fate::Held { is_first };
-            assert_eq!(held_back.fate(kind.clone(), start), held(true));
-            assert_eq!(
-                held_back.fate(kind.clone(), start + PERIOD / 2),
-                held(false)
-            );
-            assert_eq!(held_back.fate(kind.clone(), start + PERIOD), Fate::Passes);
+            assert_eq!(fate(start), held(true));
+            assert_eq!(fate(start + PERIOD / 2), held(false));
+            assert_eq!(fate(start + PERIOD), Fate::Passes);
             // Nobody was told yet, and nothing is forgotten.
             let over = held_back.over(start + PERIOD * 2);
             assert_eq!(over, [(2, String::new())]);
