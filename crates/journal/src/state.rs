@@ -17,7 +17,7 @@ use std::{
 };
 
 use gateway_core::Drift;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -271,7 +271,15 @@ impl State {
     /// [`StateError::Write`].
     pub fn sync(&self) -> Result<(), StateError> {
         let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let synced = self.connection.query_row(checkpoint, [], |_| Ok(()));
+        let synced = self.connection.query_row(checkpoint, [], |row| {
+            let (log_frames, moved_frames): (i64, i64) = (row.get(1)?, row.get(2)?);
+            // Another writer, or a reader of the past, may keep some back: no error to SQLite.
+            if moved_frames < log_frames {
+                let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+                return Err(rusqlite::Error::SqliteFailure(busy, None));
+            }
+            Ok(())
+        });
         synced.map_err(|error| write_error(&self.path, error))
     }
 
@@ -364,14 +372,18 @@ impl StateReader {
     }
 }
 
-fn write(
+/// Writes in one transaction. It takes the lock at once: one that reads first may find the other connection's write in
+/// its way, and then waits for nothing.
+fn write<T>(
     connection: &mut Connection,
     path: &Path,
-    write: impl FnOnce(&Connection) -> rusqlite::Result<()>,
-) -> Result<(), StateError> {
-    let written = connection.transaction().and_then(|transaction| {
-        write(&transaction)?;
-        transaction.commit()
+    write: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, StateError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+    let written = transaction.and_then(|transaction| {
+        let answer = write(&transaction)?;
+        transaction.commit()?;
+        Ok(answer)
     });
     written.map_err(|error| write_error(path, error))
 }

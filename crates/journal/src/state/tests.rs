@@ -2,7 +2,10 @@
 
 mod drift;
 
-use std::{fs, time::SystemTime};
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -440,4 +443,19 @@ fn many_threads_read_while_one_writes() {
                 .unwrap();
         }
     });
+}
+
+#[test]
+fn a_sync_that_a_reader_of_the_past_held_up_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut state = open(&dir);
+    state.connection.busy_timeout(Duration::ZERO).unwrap();
+    let other = Connection::open(dir.path().join("state.db")).unwrap();
+    other.execute_batch("BEGIN; SELECT * FROM cursors").unwrap();
+    state.save(&[(REMOVED, 1)], &[], &[]).unwrap();
+
+    assert!(matches!(state.sync(), Err(StateError::Write { .. })));
+
+    other.execute_batch("COMMIT").unwrap();
+    state.sync().unwrap();
 }
