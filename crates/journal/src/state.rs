@@ -4,6 +4,7 @@
 //! Not here: when an event is tried again or given up; the follower decides and this remembers. Past a command's cursor
 //! nothing is known; up to it, an event without an outcome is done. Start at [`State::save`].
 
+mod deliveries;
 mod drift;
 mod file;
 mod row;
@@ -146,7 +147,7 @@ pub enum StateError {
 
 impl State {
     /// Opens or creates `state.db` in `dir`. One of another log starts anew. A damaged one is set aside
-    /// (`state.db.damaged-` and the time in Unix seconds) and named in the log; cursors then start at the log's end.
+    /// (`state.db.damaged-` and the time in Unix seconds) and named in the log; cursors and subscriptions then start at the log's end.
     /// Reads the whole file.
     ///
     /// # Errors

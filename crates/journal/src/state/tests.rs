@@ -273,7 +273,24 @@ fn a_file_of_version_1_is_brought_up_in_place() {
         .unwrap()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 2);
+    assert_eq!(version, 3);
+}
+
+#[test]
+fn a_file_of_version_2_is_brought_up_in_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = Connection::open(dir.path().join("state.db")).unwrap();
+    old.execute_batch(include_str!("tests/version_2.sql"))
+        .unwrap();
+    drop(old);
+
+    for _ in 0..2 {
+        let state = open(&dir);
+        assert_eq!(files(&dir), ["state.db", "state.db-shm", "state.db-wal"]);
+        assert_eq!(state.cursors().unwrap()[REMOVED], 9);
+        assert_eq!(state.oldest_parked(REMOVED).unwrap(), Some(7));
+        assert_eq!(kinds(&state), [kind(REMOVED, "A", 3, 5, 6)]);
+    }
 }
 
 #[test]
