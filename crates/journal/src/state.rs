@@ -1,6 +1,8 @@
 //! The state: how far each command's handler has come, the events that are parked or dead, and what of the bodies
 //! differed from the types (`state.db`). Written without a sync: a crash repeats the last second.
 //!
+//! Beside them, how far subscriptions have come ([`Deliveries`](deliveries::Deliveries)).
+//!
 //! Not here: when an event is tried again or given up; the follower decides and this remembers. Past a command's cursor
 //! nothing is known; up to it, an event without an outcome is done. Start at [`State::save`].
 
@@ -27,8 +29,14 @@ use crate::{
     sqlite::{ReadPool, Share, open_to_read, restored, stored},
 };
 
-pub use self::drift::DriftKind;
 use self::drift::Kinds;
+pub use self::{
+    deliveries::{
+        Change, DeadLetter, Deliveries, Delivery, DeliveryFilter, DeliveryPage, DeliveryReason,
+        DeliveryStatus, Pause, PauseReason, Subscription,
+    },
+    drift::DriftKind,
+};
 
 /// Cursors, outcomes and drift, for the one follower. Every method but [`State::note_drift`] blocks on the disk, none
 /// waits for a sync except when the write-ahead file is moved into `state.db`, every few megabytes.

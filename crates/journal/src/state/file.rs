@@ -50,7 +50,7 @@ const APPLICATION_ID: i64 = 0x5443_4373;
 const VERSION: i64 = 3;
 
 /// How long a write waits for a lock: follower and fan-out write in short transactions.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What version 1 has.
 const SCHEMA: &str = "

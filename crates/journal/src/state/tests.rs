@@ -290,6 +290,14 @@ fn a_file_of_version_2_is_brought_up_in_place() {
         assert_eq!(state.cursors().unwrap()[REMOVED], 9);
         assert_eq!(state.oldest_parked(REMOVED).unwrap(), Some(7));
         assert_eq!(kinds(&state), [kind(REMOVED, "A", 3, 5, 6)]);
+        let mut deliveries = Deliveries::open(&state).unwrap();
+        let subscriptions = vec![("billing", Subscription::default())];
+        let change = Change {
+            subscriptions,
+            ..Change::default()
+        };
+        deliveries.save(&change).unwrap();
+        assert_eq!(deliveries.subscriptions().unwrap().len(), 1);
     }
 }
 
