@@ -1,6 +1,7 @@
 //! The promises of the deliveries, through their public interface.
 
 mod lanes;
+mod model;
 mod reading;
 mod sharing;
 
