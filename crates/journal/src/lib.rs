@@ -2,8 +2,8 @@
 //! it how far.
 //!
 //! It knows envelopes and bytes, not plug-ins; no SQL shows in its signatures. Start at [`Journal`] (append, head),
-//! then [`Reader`]; [`Index`] finds events by subject, [`State`] keeps the cursors and outcomes of handlers,
-//! and the kinds of drift.
+//! then [`Reader`]; [`Index`] finds events by subject, [`State`] keeps the cursors and outcomes of handlers
+//! and the kinds of drift, [`Deliveries`] what was passed on.
 
 mod config;
 mod event;
@@ -21,7 +21,11 @@ pub use journal::{
     Observer, Usage, backup, check, check_newest,
 };
 pub use reader::{Filter, Page, ReadError, ReadLimit, Reader};
-pub use state::{DriftKind, Outcome, Reason, State, StateError, StateReader, Status};
+pub use state::{
+    Change, DeadLetter, Deliveries, Delivery, DeliveryFilter, DeliveryPage, DeliveryReason,
+    DeliveryStatus, DriftKind, Outcome, Pause, PauseReason, Reason, State, StateError, StateReader,
+    Status, Subscription,
+};
 
 /// Where an event stands in the log: starts at 1, only grows, need not be dense.
 pub type Sequence = u64;

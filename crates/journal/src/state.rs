@@ -1,9 +1,12 @@
 //! The state: how far each command's handler has come, the events that are parked or dead, and what of the bodies
 //! differed from the types (`state.db`). Written without a sync: a crash repeats the last second.
 //!
+//! Beside them, how far subscriptions have come ([`Deliveries`](deliveries::Deliveries)).
+//!
 //! Not here: when an event is tried again or given up; the follower decides and this remembers. Past a command's cursor
 //! nothing is known; up to it, an event without an outcome is done. Start at [`State::save`].
 
+mod deliveries;
 mod drift;
 mod file;
 mod row;
@@ -17,7 +20,7 @@ use std::{
 };
 
 use gateway_core::Drift;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -26,8 +29,14 @@ use crate::{
     sqlite::{ReadPool, Share, open_to_read, restored, stored},
 };
 
-pub use self::drift::DriftKind;
 use self::drift::Kinds;
+pub use self::{
+    deliveries::{
+        Change, DeadLetter, Deliveries, Delivery, DeliveryFilter, DeliveryPage, DeliveryReason,
+        DeliveryStatus, Pause, PauseReason, Subscription,
+    },
+    drift::DriftKind,
+};
 
 /// Cursors, outcomes and drift, for the one follower. Every method but [`State::note_drift`] blocks on the disk, none
 /// waits for a sync except when the write-ahead file is moved into `state.db`, every few megabytes.
@@ -146,7 +155,7 @@ pub enum StateError {
 
 impl State {
     /// Opens or creates `state.db` in `dir`. One of another log starts anew. A damaged one is set aside
-    /// (`state.db.damaged-` and the time in Unix seconds) and named in the log; cursors then start at the log's end.
+    /// (`state.db.damaged-` and the time in Unix seconds) and named in the log; cursors and subscriptions then start at the log's end.
     /// Reads the whole file.
     ///
     /// # Errors
@@ -271,7 +280,15 @@ impl State {
     /// [`StateError::Write`].
     pub fn sync(&self) -> Result<(), StateError> {
         let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let synced = self.connection.query_row(checkpoint, [], |_| Ok(()));
+        let synced = self.connection.query_row(checkpoint, [], |row| {
+            let (log_frames, moved_frames): (i64, i64) = (row.get(1)?, row.get(2)?);
+            // Another writer, or a reader of the past, may keep some back: no error to SQLite.
+            if moved_frames < log_frames {
+                let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+                return Err(rusqlite::Error::SqliteFailure(busy, None));
+            }
+            Ok(())
+        });
         synced.map_err(|error| write_error(&self.path, error))
     }
 
@@ -364,14 +381,18 @@ impl StateReader {
     }
 }
 
-fn write(
+/// Writes in one transaction. It takes the lock at once: one that reads first may find the other connection's write in
+/// its way, and then waits for nothing.
+fn write<T>(
     connection: &mut Connection,
     path: &Path,
-    write: impl FnOnce(&Connection) -> rusqlite::Result<()>,
-) -> Result<(), StateError> {
-    let written = connection.transaction().and_then(|transaction| {
-        write(&transaction)?;
-        transaction.commit()
+    write: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, StateError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+    let written = transaction.and_then(|transaction| {
+        let answer = write(&transaction)?;
+        transaction.commit()?;
+        Ok(answer)
     });
     written.map_err(|error| write_error(path, error))
 }

@@ -10,8 +10,21 @@
 //!       PRIMARY KEY (command, path, expected, found))                                -- since version 2
 //! ```
 //!
-//! A file of version 1 gets what version 2 added when it is opened, in place; what it says of handlers stays. There is
-//! no way back: a gateway that knows version 1 only refuses it then.
+//! and since version 3, with indexes and triggers in `deliveries/tables.rs`:
+//!
+//! ```sql
+//! subscriptions(name TEXT PRIMARY KEY, cursor INTEGER, delivered INTEGER, filtered INTEGER, dead INTEGER,
+//!               expired INTEGER, paused TEXT, paused_ms INTEGER)
+//! deliveries(subscription TEXT, sequence INTEGER, command TEXT, status TEXT, attempts INTEGER, first_ms INTEGER,
+//!            due_ms INTEGER, lane INTEGER, reason TEXT, detail TEXT, since_ms INTEGER, waits INTEGER, copied INTEGER,
+//!            PRIMARY KEY (subscription, sequence))
+//! copies(subscription TEXT, sequence INTEGER, …, PRIMARY KEY (subscription, sequence))  -- as `events` of the log
+//! delivery_counts(subscription TEXT, status TEXT, deliveries INTEGER,
+//!                 PRIMARY KEY (subscription, status))                                   -- kept by triggers
+//! ```
+//!
+//! An older file gets what it lacks when it is opened, in place; what it says stays. There is no way back: a gateway
+//! that knows an older version only refuses it then.
 //!
 //! Write-ahead mode with `synchronous=NORMAL`: a commit syncs nothing and survives the process; a power cut takes the
 //! last commits and never tears the file.
@@ -27,17 +40,17 @@ use rusqlite::{Connection, params};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::StateError;
+use super::{StateError, deliveries::tables};
 use crate::sqlite::{create_private, is_damage, shm_path, wal_path, with_suffix};
 
 /// "TCCs": tells the file from other programs'.
 const APPLICATION_ID: i64 = 0x5443_4373;
 
 /// Raised when the tables change; a lower one is then migrated.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
-/// How long a write waits for a lock; nobody but a stray shell takes one.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a write waits for a lock: follower and fan-out write in short transactions.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What version 1 has.
 const SCHEMA: &str = "
@@ -133,7 +146,8 @@ pub(super) fn open(path: &Path, log_id: Uuid) -> Result<Connection, StateError> 
         path = %path.display(),
         set_aside = %aside.display(),
         damage,
-        "the state is damaged and starts anew: parked and dead events and drift are forgotten"
+        "the state is damaged and starts anew: parked and dead events, drift and deliveries are forgotten, and handlers \
+         and subscriptions start at the log's end"
     );
     try_open(path, log_id).map_err(|trouble| match trouble {
         Trouble::Refused(error) => error,
@@ -185,6 +199,7 @@ fn create(connection: &mut Connection, log_id: Uuid) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(SCHEMA)?;
     transaction.execute_batch(DRIFT)?;
+    transaction.execute_batch(tables::TABLES)?;
     transaction.execute("INSERT INTO meta VALUES (1, ?1)", [log_id.as_bytes()])?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
@@ -200,14 +215,17 @@ fn check(connection: &Connection) -> Result<(), Trouble> {
     }
 }
 
-/// Brings a file of version 1 to this one.
+/// Brings an older file to this version.
 fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version == VERSION {
         return Ok(());
     }
     let transaction = connection.transaction()?;
-    transaction.execute_batch(DRIFT)?;
+    if version < 2 {
+        transaction.execute_batch(DRIFT)?;
+    }
+    transaction.execute_batch(tables::TABLES)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }
@@ -221,7 +239,8 @@ fn adopt(connection: &mut Connection, path: &Path, log_id: Uuid) -> rusqlite::Re
     warn!(path = %path.display(), "the state belongs to another log and starts anew");
     let transaction = connection.transaction()?;
     transaction.execute_batch(
-        "DELETE FROM cursors; DELETE FROM outcomes; DELETE FROM counts; DELETE FROM drift;",
+        "DELETE FROM cursors; DELETE FROM outcomes; DELETE FROM counts; DELETE FROM drift;
+         DELETE FROM subscriptions; DELETE FROM deliveries; DELETE FROM delivery_counts;",
     )?;
     transaction.execute("UPDATE meta SET log_id = ?1", params![log_id.as_bytes()])?;
     transaction.commit()

@@ -138,12 +138,15 @@ impl FromSql for Reason {
     }
 }
 
-fn word<T: PartialEq>(words: &[(T, &'static str)], wanted: &T) -> &'static str {
+pub(super) fn word<T: PartialEq>(words: &[(T, &'static str)], wanted: &T) -> &'static str {
     let found = words.iter().find(|(meaning, _)| meaning == wanted);
     found.expect("every variant has a word").1
 }
 
-fn meaning<T: Copy>(words: &[(T, &'static str)], value: ValueRef<'_>) -> FromSqlResult<T> {
+pub(super) fn meaning<T: Copy>(
+    words: &[(T, &'static str)],
+    value: ValueRef<'_>,
+) -> FromSqlResult<T> {
     let text = value.as_str()?;
     let found = words.iter().find(|(_, word)| *word == text);
     found

@@ -2,7 +2,10 @@
 
 mod drift;
 
-use std::{fs, time::SystemTime};
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -270,7 +273,32 @@ fn a_file_of_version_1_is_brought_up_in_place() {
         .unwrap()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 2);
+    assert_eq!(version, 3);
+}
+
+#[test]
+fn a_file_of_version_2_is_brought_up_in_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = Connection::open(dir.path().join("state.db")).unwrap();
+    old.execute_batch(include_str!("tests/version_2.sql"))
+        .unwrap();
+    drop(old);
+
+    for _ in 0..2 {
+        let state = open(&dir);
+        assert_eq!(files(&dir), ["state.db", "state.db-shm", "state.db-wal"]);
+        assert_eq!(state.cursors().unwrap()[REMOVED], 9);
+        assert_eq!(state.oldest_parked(REMOVED).unwrap(), Some(7));
+        assert_eq!(kinds(&state), [kind(REMOVED, "A", 3, 5, 6)]);
+        let mut deliveries = Deliveries::open(&state).unwrap();
+        let subscriptions = vec![("billing", Subscription::default())];
+        let change = Change {
+            subscriptions,
+            ..Change::default()
+        };
+        deliveries.save(&change).unwrap();
+        assert_eq!(deliveries.subscriptions().unwrap().len(), 1);
+    }
 }
 
 #[test]
@@ -440,4 +468,19 @@ fn many_threads_read_while_one_writes() {
                 .unwrap();
         }
     });
+}
+
+#[test]
+fn a_sync_that_a_reader_of_the_past_held_up_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut state = open(&dir);
+    state.connection.busy_timeout(Duration::ZERO).unwrap();
+    let other = Connection::open(dir.path().join("state.db")).unwrap();
+    other.execute_batch("BEGIN; SELECT * FROM cursors").unwrap();
+    state.save(&[(REMOVED, 1)], &[], &[]).unwrap();
+
+    assert!(matches!(state.sync(), Err(StateError::Write { .. })));
+
+    other.execute_batch("COMMIT").unwrap();
+    state.sync().unwrap();
 }

@@ -1,0 +1,4 @@
+//! Fan-out: events of the journal on their way to the services that subscribe to them, at least once.
+//!
+//! Subscriptions are cursors over the log; what is under way, waits for another attempt or was given up is a row of
+//! `state.db` (ADR 7). Not here: the log itself (`gateway-journal`), and how people see and steer all this (the server).

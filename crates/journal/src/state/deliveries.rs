@@ -1,0 +1,375 @@
+//! What was passed on of the log: a row for each subscription, and one for each event that is under way or given up.
+//!
+//! Up to a subscription's cursor an event without a row is delivered or filtered; past it nothing is known. Not here:
+//! when an event is tried again, given up or counted; the fan-out decides, and this keeps it, all of a change or
+//! nothing. Start at [`Deliveries::save`]; anyone reads through [`StateReader`](crate::StateReader).
+
+mod read;
+mod row;
+pub(super) mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use rusqlite::{Connection, OpenFlags, params};
+use serde::{Deserialize, Serialize};
+
+use super::{State, StateError, file::BUSY_TIMEOUT, read_error, write};
+use crate::{
+    Sequence, StoredEvent,
+    sqlite::{restored, stored},
+};
+
+pub use self::read::{DeliveryFilter, DeliveryPage};
+
+/// What was passed on of the log, for the one fan-out. A connection of its own: the follower's [`State`] writes the same
+/// file, and each waits some seconds for the other. Every method blocks on the disk, none waits for a sync except when
+/// the write-ahead file is moved into `state.db`, every few megabytes.
+#[derive(Debug)]
+pub struct Deliveries {
+    path: Arc<Path>,
+    connection: Connection,
+}
+
+/// How far a subscription has come. `delivered + filtered + dead` and the pending rows are all events that it was shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subscription {
+    /// Everything up to it was delivered or filtered, or has a row.
+    pub cursor: Sequence,
+    /// Events that the subscriber has taken.
+    pub delivered: u64,
+    /// Events that it did not ask for.
+    pub filtered: u64,
+    /// Events that were given up and were not tried again, those that are forgotten by now included.
+    pub dead: u64,
+    /// How many of the dead are forgotten. Counted by [`Deliveries::expire`] alone: a save leaves it as it is.
+    pub expired: u64,
+    /// Why nothing is sent.
+    pub paused: Option<Pause>,
+}
+
+/// Nothing is sent to a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// Who or what wants it so.
+    pub by: PauseReason,
+    /// Since when, in milliseconds since the Unix epoch.
+    pub since_ms: u64,
+}
+
+/// Who or what paused a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PauseReason {
+    /// Somebody who runs the gateway.
+    Operator,
+    /// The subscriber answered 410.
+    Gone,
+}
+
+/// An event on its way to one subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// To whom.
+    pub subscription: String,
+    /// The event.
+    pub sequence: Sequence,
+    /// The event's command; empty when the event can't be read.
+    pub command: String,
+    /// Waiting or given up.
+    pub status: DeliveryStatus,
+    /// How many attempts were started.
+    pub attempts: u32,
+    /// When the first of them was, in milliseconds since the Unix epoch; 0 before.
+    pub first_ms: u64,
+    /// When the next one is due, in milliseconds since the Unix epoch; meaningless when dead.
+    pub due_ms: u64,
+    /// Of the pending rows with the same number only the oldest event's is ever due.
+    pub lane: Option<u64>,
+    /// What went wrong last.
+    pub reason: Option<DeliveryReason>,
+    /// More on that, e.g. `status 500`; cut to 256 bytes.
+    pub detail: Option<String>,
+    /// When it went wrong last, in milliseconds since the Unix epoch; when dead, since when.
+    pub since_ms: u64,
+}
+
+/// Where a delivery stands that is not over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryStatus {
+    /// Will be tried, or is being tried.
+    Pending,
+    /// Given up.
+    Dead,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryReason {
+    /// A status that is neither success, redirect nor 410.
+    Status,
+    /// A redirect, which is not followed.
+    Redirect,
+    /// 410.
+    Gone,
+    /// No answer in time.
+    Timeout,
+    /// The host's name has no address.
+    Resolve,
+    /// Its address is none that the subscription may call.
+    Refused,
+    /// No connection.
+    Connect,
+    /// No TLS, or not with whom it must be.
+    Tls,
+    /// The connection ended before the answer did.
+    Reset,
+    /// The answer is not HTTP, or breaks a limit.
+    Unreadable,
+    /// The attempt was not over when this was written: under way, or cut short by the end of the gateway.
+    Interrupted,
+    /// The event can't be read.
+    Damaged,
+}
+
+/// What is saved together. Applied in the order of the fields.
+#[derive(Debug, Default)]
+pub struct Change<'a> {
+    /// New values of some subscriptions. One with a new name starts without deliveries.
+    pub subscriptions: Vec<(&'a str, Subscription)>,
+    /// Deliveries that are over: delivered or skipped.
+    pub settled: Vec<(&'a str, Sequence)>,
+    /// Deliveries that are pending from now on, whatever they were; what they kept of their event stays.
+    pub pending: Vec<Delivery>,
+    /// Deliveries that are dead from now on.
+    pub dead: Vec<DeadLetter>,
+}
+
+/// A delivery that was given up.
+#[derive(Debug)]
+pub struct DeadLetter {
+    /// Its row, kept as dead.
+    pub delivery: Delivery,
+    /// Its event, for the log need not keep it from now on; `None` when it can't be read, or was kept before.
+    pub event: Option<StoredEvent>,
+}
+
+/// Rows that are forgotten in one transaction: the follower waits meanwhile.
+const FORGET_MAX: u64 = 512;
+
+// === impl Deliveries ===
+
+impl Deliveries {
+    /// Of an opened state: migration and damage have been dealt with. Ends removals that were interrupted.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Open`], [`StateError::Read`], [`StateError::Write`].
+    pub fn open(state: &State) -> Result<Self, StateError> {
+        let path = Arc::clone(&state.path);
+        let connection = open_to_write(&path).map_err(|error| StateError::Open {
+            path: path.to_path_buf(),
+            source: error.into(),
+        })?;
+        let mut deliveries = Self { path, connection };
+        for name in deliveries.read(row::orphans)? {
+            deliveries.forget(&name)?;
+        }
+        Ok(deliveries)
+    }
+
+    /// Every subscription that was saved, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn subscriptions(&self) -> Result<BTreeMap<String, Subscription>, StateError> {
+        self.read(read::subscriptions)
+    }
+
+    /// Saves a change in one transaction, without a sync.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Write`]; nothing was changed then.
+    pub fn save(&mut self, change: &Change<'_>) -> Result<(), StateError> {
+        write(&mut self.connection, &self.path, |connection| {
+            for (name, subscription) in &change.subscriptions {
+                row::upsert_subscription(connection, name, subscription)?;
+            }
+            let mut settle = connection.prepare_cached(row::SETTLE)?;
+            for &(subscription, sequence) in &change.settled {
+                settle.execute(params![subscription, stored(sequence)])?;
+            }
+            for delivery in &change.pending {
+                row::upsert(connection, delivery, DeliveryStatus::Pending)?;
+            }
+            for DeadLetter { delivery, event } in &change.dead {
+                row::upsert(connection, delivery, DeliveryStatus::Dead)?;
+                if let Some(event) = event {
+                    row::copy(connection, delivery, event)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Pending deliveries of a subscription that are due at `now_ms` and wait behind no other of their lane, the longest
+    /// due first, `limit` at most.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn due(
+        &self,
+        subscription: &str,
+        now_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StateError> {
+        self.read(|connection| row::due(connection, subscription, now_ms, limit))
+    }
+
+    /// When the next one is due that [`Deliveries::due`] would give.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn next_due(&self, subscription: &str) -> Result<Option<u64>, StateError> {
+        self.read(|connection| {
+            let next: Option<i64> = connection
+                .prepare_cached(row::NEXT_DUE)?
+                .query_row([subscription], |row| row.get(0))?;
+            Ok(next.map(restored))
+        })
+    }
+
+    /// The lanes with something pending, and how much. Reads all of that: for the start.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn lanes(&self, subscription: &str) -> Result<BTreeMap<u64, u64>, StateError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(row::LANES)?
+                .query_map([subscription], |row| {
+                    let lane: i64 = row.get(0)?;
+                    Ok((lane.cast_unsigned(), restored(row.get(1)?)))
+                })?
+                .collect()
+        })
+    }
+
+    /// The oldest event that something pending needs from the log, which must keep it.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn oldest_pending(&self) -> Result<Option<Sequence>, StateError> {
+        self.read(|connection| {
+            let oldest: Option<i64> = connection
+                .prepare_cached(row::OLDEST_PENDING)?
+                .query_row([], |row| row.get(0))?;
+            Ok(oldest.map(restored))
+        })
+    }
+
+    /// How many are pending and dead, by subscription. Counted on writing, so as cheap with a million. What fell to 0 is
+    /// listed with 0.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn counts(&self) -> Result<BTreeMap<(String, DeliveryStatus), u64>, StateError> {
+        self.read(read::counts)
+    }
+
+    /// One delivery that is not over.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn delivery(
+        &self,
+        subscription: &str,
+        sequence: Sequence,
+    ) -> Result<Option<Delivery>, StateError> {
+        self.read(|connection| read::delivery(connection, subscription, sequence))
+    }
+
+    /// The event that a delivery keeps since it died, also while it is tried again; `None` when it keeps none, or it is
+    /// damaged.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn event_of(
+        &self,
+        subscription: &str,
+        sequence: Sequence,
+    ) -> Result<Option<StoredEvent>, StateError> {
+        self.read(|connection| row::copied(connection, subscription, sequence))
+    }
+
+    /// Forgets what died before `before_ms`, in several transactions, and counts it as expired. Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Write`]; what was forgotten until then is counted.
+    pub fn expire(&mut self, subscription: &str, before_ms: u64) -> Result<u64, StateError> {
+        let mut expired = 0;
+        loop {
+            let some = write(&mut self.connection, &self.path, |connection| {
+                row::expire(connection, subscription, before_ms, FORGET_MAX)
+            })?;
+            expired += some;
+            if some < FORGET_MAX {
+                return Ok(expired);
+            }
+        }
+    }
+
+    /// Forgets a subscription that is no longer configured, and then, in several transactions, its deliveries.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Write`]; the deliveries that are left go with the next try, at the next start, or when the name
+    /// comes again.
+    pub fn remove(&mut self, subscription: &str) -> Result<(), StateError> {
+        write(&mut self.connection, &self.path, |connection| {
+            connection.execute("DELETE FROM subscriptions WHERE name = ?1", [subscription])
+        })?;
+        self.forget(subscription)
+    }
+
+    fn forget(&mut self, subscription: &str) -> Result<(), StateError> {
+        loop {
+            let some = write(&mut self.connection, &self.path, |connection| {
+                row::forget(connection, subscription, FORGET_MAX)
+            })?;
+            if some < FORGET_MAX {
+                return Ok(());
+            }
+        }
+    }
+
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StateError> {
+        read(&self.connection).map_err(|error| read_error(&self.path, error))
+    }
+}
+
+fn open_to_write(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}

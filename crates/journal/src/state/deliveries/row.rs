@@ -1,0 +1,314 @@
+//! Subscriptions, deliveries and copies as rows: their words, and the statements that read and write them.
+
+use rusqlite::{
+    Connection, OptionalExtension, Row, ToSql, params,
+    types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef},
+};
+
+use super::{Delivery, DeliveryReason, DeliveryStatus, Pause, PauseReason, Subscription};
+use crate::{
+    Row as EventRow, Sequence, StoredEvent,
+    event::{Checksum, RECORD_COLUMNS, Record},
+    sqlite::{restored, stored},
+    state::row::{meaning, word},
+};
+
+/// Bytes of a detail that are kept.
+const DETAIL_BYTES_MAX: usize = 256;
+
+pub(super) const DUE: &str = "SELECT * FROM deliveries
+    WHERE status = 'pending' AND waits = 0 AND subscription = ?1 AND due_ms <= ?2 ORDER BY due_ms, sequence LIMIT ?3";
+
+pub(super) const NEXT_DUE: &str = "SELECT min(due_ms) FROM deliveries
+    WHERE status = 'pending' AND waits = 0 AND subscription = ?1";
+
+pub(super) const LANES: &str = "SELECT lane, count(*) FROM deliveries
+    WHERE status = 'pending' AND lane IS NOT NULL AND subscription = ?1 GROUP BY lane";
+
+pub(super) const OLDEST_PENDING: &str = "SELECT min((
+        SELECT min(sequence) FROM deliveries
+        WHERE status = 'pending' AND subscription = delivery_counts.subscription AND copied = 0
+    )) FROM delivery_counts WHERE status = 'pending'";
+
+pub(super) const SETTLE: &str = "DELETE FROM deliveries WHERE subscription = ?1 AND sequence = ?2";
+
+pub(super) const EXPIRE: &str = "DELETE FROM deliveries WHERE subscription = ?1 AND sequence IN (
+        SELECT sequence FROM deliveries
+        WHERE status = 'dead' AND subscription = ?1 AND since_ms < ?2 ORDER BY since_ms LIMIT ?3
+    )";
+
+const STATUSES: [(DeliveryStatus, &str); 2] = [
+    (DeliveryStatus::Pending, "pending"),
+    (DeliveryStatus::Dead, "dead"),
+];
+
+const REASONS: [(DeliveryReason, &str); 12] = [
+    (DeliveryReason::Status, "status"),
+    (DeliveryReason::Redirect, "redirect"),
+    (DeliveryReason::Gone, "gone"),
+    (DeliveryReason::Timeout, "timeout"),
+    (DeliveryReason::Resolve, "resolve"),
+    (DeliveryReason::Refused, "refused"),
+    (DeliveryReason::Connect, "connect"),
+    (DeliveryReason::Tls, "tls"),
+    (DeliveryReason::Reset, "reset"),
+    (DeliveryReason::Unreadable, "unreadable"),
+    (DeliveryReason::Interrupted, "interrupted"),
+    (DeliveryReason::Damaged, "damaged"),
+];
+
+const PAUSE_REASONS: [(PauseReason, &str); 2] = [
+    (PauseReason::Operator, "operator"),
+    (PauseReason::Gone, "gone"),
+];
+
+/// Writes a subscription over what is known of it, but for what [`expire`] counts.
+pub(super) fn upsert_subscription(
+    connection: &Connection,
+    name: &str,
+    subscription: &Subscription,
+) -> rusqlite::Result<()> {
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO subscriptions VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)
+         ON CONFLICT DO UPDATE SET cursor = excluded.cursor, delivered = excluded.delivered,
+             filtered = excluded.filtered, dead = excluded.dead, paused = excluded.paused,
+             paused_ms = excluded.paused_ms",
+    )?;
+    let pause = subscription.paused.as_ref();
+    upsert.execute(params![
+        name,
+        stored(subscription.cursor),
+        stored(subscription.delivered),
+        stored(subscription.filtered),
+        stored(subscription.dead),
+        pause.map(|pause| pause.by),
+        pause.map(|pause| stored(pause.since_ms)),
+    ])?;
+    Ok(())
+}
+
+/// A row of `subscriptions`: the name and the rest.
+pub(super) fn subscription(row: &Row<'_>) -> rusqlite::Result<(String, Subscription)> {
+    let by: Option<PauseReason> = row.get("paused")?;
+    let paused = match by {
+        Some(by) => Some(Pause {
+            by,
+            since_ms: restored(row.get("paused_ms")?),
+        }),
+        None => None,
+    };
+    let subscription = Subscription {
+        cursor: restored(row.get("cursor")?),
+        delivered: restored(row.get("delivered")?),
+        filtered: restored(row.get("filtered")?),
+        dead: restored(row.get("dead")?),
+        expired: restored(row.get("expired")?),
+        paused,
+    };
+    Ok((row.get("name")?, subscription))
+}
+
+/// Pending deliveries of a subscription that are due, the longest due first; of several, the oldest event first.
+pub(super) fn due(
+    connection: &Connection,
+    subscription: &str,
+    now_ms: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Delivery>> {
+    connection
+        .prepare_cached(DUE)?
+        .query_map(
+            params![subscription, stored(now_ms), stored(limit as u64)],
+            delivery,
+        )?
+        .collect()
+}
+
+/// Who has deliveries but is no subscription: an interrupted removal.
+pub(super) fn orphans(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare(
+            "SELECT DISTINCT subscription FROM delivery_counts
+             WHERE subscription NOT IN (SELECT name FROM subscriptions)",
+        )?
+        .query_map([], |row| row.get(0))?
+        .collect()
+}
+
+/// Writes a delivery with this status over what is known of the same event and subscription. A copy of its event stays.
+pub(super) fn upsert(
+    connection: &Connection,
+    delivery: &Delivery,
+    status: DeliveryStatus,
+) -> rusqlite::Result<()> {
+    // Not REPLACE, which deletes without telling the triggers.
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO deliveries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, 0)
+         ON CONFLICT DO UPDATE SET command = excluded.command, status = excluded.status,
+             attempts = excluded.attempts, first_ms = excluded.first_ms, due_ms = excluded.due_ms,
+             lane = excluded.lane, reason = excluded.reason, detail = excluded.detail,
+             since_ms = excluded.since_ms",
+    )?;
+    let detail = delivery.detail.as_ref().map(|detail| {
+        detail
+            .split_at(detail.floor_char_boundary(DETAIL_BYTES_MAX))
+            .0
+    });
+    upsert.execute(params![
+        delivery.subscription,
+        stored(delivery.sequence),
+        delivery.command,
+        status,
+        delivery.attempts,
+        stored(delivery.first_ms),
+        stored(delivery.due_ms),
+        delivery.lane.map(u64::cast_signed),
+        delivery.reason,
+        detail,
+        stored(delivery.since_ms),
+    ])?;
+    Ok(())
+}
+
+/// Puts a copy of its event beside a delivery.
+pub(super) fn copy(
+    connection: &Connection,
+    delivery: &Delivery,
+    event: &StoredEvent,
+) -> rusqlite::Result<()> {
+    let envelope = serde_json::to_vec(&event.envelope)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let (app, command) = (&event.envelope.app, &event.envelope.command);
+    let crc = Checksum::of(app, command, &envelope, &event.body)
+        .at(delivery.sequence, event.journaled_ms);
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO copies VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+        .execute(params![
+            delivery.subscription,
+            stored(delivery.sequence),
+            stored(event.journaled_ms),
+            app,
+            command,
+            envelope,
+            &*event.body,
+            crc,
+        ])?;
+    connection
+        .prepare_cached(
+            "UPDATE deliveries SET copied = 1 WHERE subscription = ?1 AND sequence = ?2",
+        )?
+        .execute(params![delivery.subscription, stored(delivery.sequence)])
+        .map(drop)
+}
+
+/// The copy of its event, when there is one and its checksum fits.
+pub(super) fn copied(
+    connection: &Connection,
+    subscription: &str,
+    sequence: Sequence,
+) -> rusqlite::Result<Option<StoredEvent>> {
+    let select =
+        format!("SELECT {RECORD_COLUMNS} FROM copies WHERE subscription = ?1 AND sequence = ?2");
+    let row = connection
+        .prepare_cached(&select)?
+        .query_row(params![subscription, stored(sequence)], |row| {
+            Record::read(row).map(|record| record.decode())
+        })
+        .optional()?;
+    Ok(match row {
+        Some(EventRow::Event(event)) => Some(event),
+        Some(EventRow::Damaged(_)) | None => None,
+    })
+}
+
+/// Forgets dead deliveries that died before `before_ms`, `limit` at most, and counts them as expired.
+pub(super) fn expire(
+    connection: &Connection,
+    subscription: &str,
+    before_ms: u64,
+    limit: u64,
+) -> rusqlite::Result<u64> {
+    let expired = connection.prepare_cached(EXPIRE)?.execute(params![
+        subscription,
+        stored(before_ms),
+        stored(limit)
+    ])? as u64;
+    connection
+        .prepare_cached("UPDATE subscriptions SET expired = expired + ?2 WHERE name = ?1")?
+        .execute(params![subscription, stored(expired)])?;
+    Ok(expired)
+}
+
+/// Forgets deliveries of a removed subscription, `limit` at most, and with the last ones their counts.
+pub(super) fn forget(
+    connection: &Connection,
+    subscription: &str,
+    limit: u64,
+) -> rusqlite::Result<u64> {
+    let forgotten = connection.execute(
+        "DELETE FROM deliveries WHERE subscription = ?1 AND sequence IN (
+            SELECT sequence FROM deliveries WHERE subscription = ?1 LIMIT ?2
+        )",
+        params![subscription, stored(limit)],
+    )? as u64;
+    if forgotten < limit {
+        connection.execute(
+            "DELETE FROM delivery_counts WHERE subscription = ?1",
+            [subscription],
+        )?;
+    }
+    Ok(forgotten)
+}
+
+pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+    let lane: Option<i64> = row.get("lane")?;
+    Ok(Delivery {
+        subscription: row.get("subscription")?,
+        sequence: restored(row.get("sequence")?),
+        command: row.get("command")?,
+        status: row.get("status")?,
+        attempts: row.get("attempts")?,
+        first_ms: restored(row.get("first_ms")?),
+        due_ms: restored(row.get("due_ms")?),
+        lane: lane.map(i64::cast_unsigned),
+        reason: row.get("reason")?,
+        detail: row.get("detail")?,
+        since_ms: restored(row.get("since_ms")?),
+    })
+}
+
+impl ToSql for DeliveryStatus {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(word(&STATUSES, self).into())
+    }
+}
+
+impl FromSql for DeliveryStatus {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        meaning(&STATUSES, value)
+    }
+}
+
+impl ToSql for DeliveryReason {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(word(&REASONS, self).into())
+    }
+}
+
+impl FromSql for DeliveryReason {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        meaning(&REASONS, value)
+    }
+}
+
+impl ToSql for PauseReason {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(word(&PAUSE_REASONS, self).into())
+    }
+}
+
+impl FromSql for PauseReason {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        meaning(&PAUSE_REASONS, value)
+    }
+}
