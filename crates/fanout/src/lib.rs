@@ -2,3 +2,7 @@
 //!
 //! Subscriptions are cursors over the log; what is under way, waits for another attempt or was given up is a row of
 //! `state.db` (ADR 7). Not here: the log itself (`gateway-journal`), and how people see and steer all this (the server).
+
+mod secret;
+
+pub use secret::{NoSecret, Secret, SecretError, Secrets};
