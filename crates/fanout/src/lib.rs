@@ -3,6 +3,8 @@
 //! Subscriptions are cursors over the log; what is under way, waits for another attempt or was given up is a row of
 //! `state.db` (ADR 7). Not here: the log itself (`gateway-journal`), and how people see and steer all this (the server).
 
+mod message;
 mod secret;
 
+pub use message::Message;
 pub use secret::{NoSecret, Secret, SecretError, Secrets};
