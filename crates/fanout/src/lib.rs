@@ -3,8 +3,10 @@
 //! Subscriptions are cursors over the log; what is under way, waits for another attempt or was given up is a row of
 //! `state.db` (ADR 7). Not here: the log itself (`gateway-journal`), and how people see and steer all this (the server).
 
+mod egress;
 mod message;
 mod secret;
 
+pub use egress::Egress;
 pub use message::Message;
 pub use secret::{NoSecret, Secret, SecretError, Secrets};
