@@ -5,8 +5,10 @@
 
 mod egress;
 mod message;
+mod schedule;
 mod secret;
 
 pub use egress::Egress;
 pub use message::Message;
+pub use schedule::{RETRY_AFTER_MAX, Schedule, spread};
 pub use secret::{NoSecret, Secret, SecretError, Secrets};
