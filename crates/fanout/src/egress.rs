@@ -6,9 +6,13 @@
 //! <https://www.iana.org/assignments/multicast-addresses>,
 //! <https://www.iana.org/assignments/ipv6-address-space>. Start at [`Egress::permits`].
 
+mod connector;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+
+pub(crate) use self::connector::{ConnectError, Connector, Resolve, SystemResolver};
 
 /// Where a subscription's deliveries may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
