@@ -8,6 +8,7 @@ mod appender;
 mod error;
 mod failure;
 pub(crate) mod file;
+mod holder;
 mod maintenance;
 mod open;
 mod queue;
@@ -30,12 +31,13 @@ use std::{
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use self::{appender::Runtimes, queue::Queue};
+use self::{appender::Runtimes, holder::Holders, queue::Queue};
 use crate::{Config, Reader, Sequence, sqlite::ReadPool};
 
 pub use self::{
     appender::{Append, Appender, Completions},
     error::JournalError,
+    holder::Holder,
     maintenance::{CheckReport, backup, check, check_newest},
 };
 
@@ -121,7 +123,7 @@ pub(crate) struct Shared {
     head: watch::Sender<Head>,
     health: watch::Sender<Health>,
     observer: Arc<dyn Observer>,
-    released: AtomicU64,
+    holders: Holders,
     log_bytes: AtomicU64,
     readers: Arc<ReadPool>,
     synced: Arc<AtomicU64>,
@@ -185,13 +187,9 @@ impl Journal {
         Reader::new(&path, shared.readers.share(), shared.synced.clone())
     }
 
-    /// Every cursor has passed the events up to `through`; they may be deleted when space or age ask for it.
-    pub fn release(&self, through: Sequence) {
-        let before = self.shared.released.fetch_max(through, Ordering::AcqRel);
-        // Only a full log waits for this; otherwise the writer comes by within a second.
-        if before < through && *self.shared.health.borrow() == Health::Full {
-            self.shared.queue.nudge();
-        }
+    /// Somebody for whom events are kept until they are released. Without any, none is ever deleted.
+    pub fn holder(&self) -> Holder {
+        Holder::new(&self.shared)
     }
 
     /// For the metrics; reads file sizes.

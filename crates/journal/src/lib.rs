@@ -17,8 +17,8 @@ pub use config::Config;
 pub use event::{Row, StoredEvent};
 pub use index::{Found, Index, IndexError, IndexQuery, Key};
 pub use journal::{
-    Append, AppendError, Appender, CheckReport, Completions, Head, Health, Journal, JournalError,
-    Observer, Usage, backup, check, check_newest,
+    Append, AppendError, Appender, CheckReport, Completions, Head, Health, Holder, Journal,
+    JournalError, Observer, Usage, backup, check, check_newest,
 };
 pub use reader::{Filter, Page, ReadError, ReadLimit, Reader};
 pub use state::{

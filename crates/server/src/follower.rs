@@ -26,7 +26,7 @@ use std::{
 
 use gateway_core::{Causes, Dispatcher, EventId, Installed, Phase, Prepared, Subjects};
 use gateway_journal::{
-    Head, Index, Journal, ReadLimit, Reader, Row, Sequence, State, StateError, StoredEvent,
+    Head, Holder, Index, Journal, ReadLimit, Reader, Row, Sequence, State, StateError, StoredEvent,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -50,7 +50,7 @@ use stall::Stall;
 /// What the follower works on.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    /// Told how far it may be trimmed.
+    /// Followed, and told how far it may be trimmed.
     pub journal: Arc<Journal>,
     /// Filled with every event's subjects.
     pub index: Arc<Index>,
@@ -82,6 +82,8 @@ pub(crate) struct Running {
 pub(crate) struct Follower {
     parts: Parts,
     reader: Reader,
+    /// Keeps what is not handled.
+    holder: Holder,
     head: watch::Receiver<Head>,
     /// Every row up to here was read live.
     position: Sequence,
@@ -198,6 +200,7 @@ impl Follower {
         let places = places(&commands, parts.dispatcher.iter().len());
         Ok(Self {
             reader: parts.journal.reader(),
+            holder: parts.journal.holder(),
             head,
             position,
             places,

@@ -126,7 +126,7 @@ impl Follower {
             let oldest = self.parts.state.oldest_parked(command)?;
             through = oldest.map_or(through, |oldest| through.min(oldest.saturating_sub(1)));
         }
-        self.parts.journal.release(through);
+        self.holder.release(through);
         Ok(())
     }
 

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, Appender, Config, Health, Journal, JournalError, Observer, ReadLimit, Row,
+    AppendError, Appender, Config, Health, Holder, Journal, JournalError, Observer, ReadLimit, Row,
     Sequence, StoredEvent,
     event::{Checksum, RECORD_COLUMNS, Record},
     journal::{
@@ -43,6 +43,7 @@ pub(crate) struct Fixture {
     pub(crate) faults: Arc<Faults>,
     pub(crate) make_room_max: Duration,
     journal: Option<Journal>,
+    holder: Option<Holder>,
 }
 
 #[derive(Debug, Default)]
@@ -132,13 +133,16 @@ impl Fixture {
             faults: Arc::default(),
             make_room_max: Duration::from_millis(20),
             journal: None,
+            holder: None,
         };
         fixture.start();
         fixture
     }
 
     pub(crate) fn start(&mut self) {
-        self.journal = Some(self.try_open().unwrap());
+        let journal = self.try_open().unwrap();
+        self.holder = Some(journal.holder());
+        self.journal = Some(journal);
     }
 
     pub(crate) fn try_open(&self) -> Result<Journal, JournalError> {
@@ -183,6 +187,11 @@ impl Fixture {
     pub(crate) fn restart(&mut self) {
         self.stop();
         self.start();
+    }
+
+    /// The only holder has passed these events.
+    pub(crate) fn release(&self, through: Sequence) {
+        self.holder.as_ref().unwrap().release(through);
     }
 
     pub(crate) fn journal(&self) -> &Journal {

@@ -72,7 +72,7 @@ fn a_restored_backup_is_another_log_with_the_same_events() {
 fn a_backup_of_an_emptied_log_keeps_its_sequences() {
     let mut fixture = Fixture::with(|config| config.retention = std::time::Duration::ZERO);
     fixture.append(&["a", "b", "c"]);
-    fixture.journal().release(3);
+    fixture.release(3);
     super::fixture::eventually(|| fixture.sequences().is_empty());
     let to = fixture.directory.path().join("backup");
     assert_eq!(backup(&fixture.config.path, &to).unwrap().events, 0);

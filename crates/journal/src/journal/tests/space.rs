@@ -11,7 +11,7 @@ use crate::{AppendError, Health, Journal};
 fn only_released_events_are_deleted_after_the_retention() {
     let fixture = Fixture::with(|config| config.retention = Duration::ZERO);
     fixture.append(&["a", "b", "c", "d"]);
-    fixture.journal().release(2);
+    fixture.release(2);
     eventually(|| fixture.sequences() == [3, 4]);
     assert_eq!(fixture.counts.trimmed.load(Ordering::SeqCst), 2);
     assert_eq!(fixture.journal().reader().bounds().unwrap(), Some((3, 4)));
@@ -26,7 +26,7 @@ fn released_events_are_kept_for_the_retention() {
     fixture.set_times(|_| now - 3_700_000);
     fixture.start();
     fixture.append(&["c"]);
-    fixture.journal().release(3);
+    fixture.release(3);
     eventually(|| fixture.sequences() == [3]);
 }
 
@@ -34,7 +34,7 @@ fn released_events_are_kept_for_the_retention() {
 fn sequences_grow_over_an_emptied_log() {
     let mut fixture = Fixture::with(|config| config.retention = Duration::ZERO);
     let last = fixture.append(&["a", "b", "c"])[2];
-    fixture.journal().release(u64::MAX);
+    fixture.release(u64::MAX);
     eventually(|| fixture.sequences().is_empty());
     assert_eq!(fixture.journal().reader().bounds().unwrap(), None);
     fixture.restart();
@@ -65,7 +65,7 @@ fn a_full_log_refuses_until_events_are_released() {
     assert_eq!(fixture.sequences(), (1..=accepted).collect::<Vec<_>>());
     assert!(fixture.journal().usage().log_bytes < 256 * 1024 + 3 * 4096);
 
-    fixture.journal().release(accepted / 2);
+    fixture.release(accepted / 2);
     fixture.wait_for(|health| *health == Health::Writable);
     fixture.append(&["next"]);
     let kept = fixture.sequences();
@@ -82,7 +82,7 @@ fn a_released_log_stays_below_its_limit_under_load() {
                 .append(envelope("demo"), body_of(&body))
                 .await
                 .unwrap();
-            fixture.journal().release(id.sequence());
+            fixture.release(id.sequence());
         }
     });
     eventually(|| fixture.journal().usage().log_bytes <= 512 * 1024);
@@ -96,7 +96,7 @@ fn a_log_far_over_its_limit_refuses_while_it_deletes() {
     fixture.stop();
     fixture.make_room_max = Duration::ZERO;
     fixture.start();
-    fixture.journal().release(u64::MAX);
+    fixture.release(u64::MAX);
     let gatekeeper = fixture.gate();
     record_at_once(&fixture, 1500);
     // At the latest behind the first large batch; if it were deleted as a whole, nobody would come any more.
@@ -124,7 +124,7 @@ fn deletion_does_not_hold_up_the_end() {
     fixture.make_room_max = Duration::ZERO;
     fixture.start();
     let gatekeeper = fixture.gate();
-    fixture.journal().release(u64::MAX);
+    fixture.release(u64::MAX);
     gatekeeper.wait();
     fixture.abandon();
     drop(gatekeeper);
@@ -162,4 +162,20 @@ fn the_write_ahead_file_stays_small() {
         }
     });
     assert!(largest < 2 << 20, "{largest}");
+}
+
+#[test]
+fn an_event_is_kept_until_every_holder_has_released_it() {
+    let fixture = Fixture::with(|config| config.retention = Duration::ZERO);
+    let slow = fixture.journal().holder();
+    fixture.append(&["a", "b", "c"]);
+    fixture.release(3);
+    slow.release(1);
+    eventually(|| fixture.sequences() == [2, 3]);
+    // Whoever goes back keeps what is still there.
+    slow.release(0);
+    fixture.append(&["d"]);
+    fixture.release(4);
+    slow.release(2);
+    eventually(|| fixture.sequences() == [3, 4]);
 }

@@ -52,7 +52,7 @@ impl Writer {
     /// One step; `None` when the store failed.
     fn trim(&mut self, over: bool) -> Option<Trimmed> {
         let limit = TrimLimit {
-            released: self.shared.released.load(Ordering::Acquire),
+            released: self.shared.holders.released(),
             before_ms: (!over).then(|| now_ms().saturating_sub(self.settings.retention_ms)),
             last: self.last,
             clock_ms: self.clock_ms,
