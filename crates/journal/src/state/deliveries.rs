@@ -263,17 +263,23 @@ impl Deliveries {
         })
     }
 
-    /// The oldest event that something pending needs from the log, which must keep it.
+    /// By subscription, the oldest event that something pending needs from the log, which must keep it.
     ///
     /// # Errors
     ///
     /// [`StateError::Read`].
-    pub fn oldest_pending(&self) -> Result<Option<Sequence>, StateError> {
+    pub fn oldest_pending(&self) -> Result<BTreeMap<String, Sequence>, StateError> {
         self.read(|connection| {
-            let oldest: Option<i64> = connection
-                .prepare_cached(row::OLDEST_PENDING)?
-                .query_row([], |row| row.get(0))?;
-            Ok(oldest.map(restored))
+            let mut oldest = connection.prepare_cached(row::OLDEST_PENDING)?;
+            let rows =
+                oldest.query_map([], |row| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?)))?;
+            // What fell to 0 is listed without one.
+            rows.filter_map(|row| {
+                let with_one =
+                    |(name, oldest): (String, Option<i64>)| Some((name, restored(oldest?)));
+                row.map(with_one).transpose()
+            })
+            .collect()
         })
     }
 

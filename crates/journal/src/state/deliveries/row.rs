@@ -25,10 +25,10 @@ pub(super) const NEXT_DUE: &str = "SELECT min(due_ms) FROM deliveries
 pub(super) const LANES: &str = "SELECT lane, count(*) FROM deliveries
     WHERE status = 'pending' AND lane IS NOT NULL AND subscription = ?1 GROUP BY lane";
 
-pub(super) const OLDEST_PENDING: &str = "SELECT min((
+pub(super) const OLDEST_PENDING: &str = "SELECT subscription, (
         SELECT min(sequence) FROM deliveries
         WHERE status = 'pending' AND subscription = delivery_counts.subscription AND copied = 0
-    )) FROM delivery_counts WHERE status = 'pending'";
+    ) FROM delivery_counts WHERE status = 'pending'";
 
 pub(super) const SETTLE: &str = "DELETE FROM deliveries WHERE subscription = ?1 AND sequence = ?2";
 
@@ -286,6 +286,13 @@ impl ToSql for DeliveryStatus {
 impl FromSql for DeliveryStatus {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         meaning(&STATUSES, value)
+    }
+}
+
+impl DeliveryReason {
+    /// In a word, as it is stored.
+    pub fn as_str(self) -> &'static str {
+        word(&REASONS, &self)
     }
 }
 

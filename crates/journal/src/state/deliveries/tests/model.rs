@@ -196,7 +196,7 @@ impl Model {
             row.status == DeliveryStatus::Pending && !self.copies.contains_key(key)
         });
         let oldest = oldest.map(|((_, sequence), _)| *sequence).min();
-        assert_eq!(deliveries.oldest_pending().unwrap(), oldest);
+        assert_eq!(oldest_pending(deliveries), oldest);
 
         let page = state.reader();
         let page = page

@@ -1,0 +1,158 @@
+//! What people want done with subscriptions, on its way to the planner, and what came of it, on the way back.
+
+use std::sync::Arc;
+
+use gateway_journal::{DeliveryStatus, Pause, PauseReason, Sequence};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Planner, StartError, now_ms, tell};
+use crate::{flow::Flow, subscriber::Subscriber};
+
+/// Steers the fan-out from elsewhere.
+#[derive(Debug, Clone)]
+pub struct Steering(mpsc::Sender<Wish>);
+
+/// What somebody wants, and who waits for it.
+#[derive(Debug)]
+pub(super) enum Wish {
+    Configure(Vec<Arc<Subscriber>>, Reply),
+    Pause(String, bool, Reply),
+    Retry(String, Vec<Sequence>, Reply),
+}
+
+type Reply = oneshot::Sender<Result<(), SteerError>>;
+
+/// A wish was not granted.
+#[derive(Debug, thiserror::Error)]
+pub enum SteerError {
+    /// There is no such subscription.
+    #[error("no subscription is named `{0}`")]
+    Unknown(String),
+    /// The state could not be read or written; it may be done all the same, a little later.
+    #[error("the state could not be read or written; the gateway's log says why")]
+    Failed,
+    /// Too many wait already, or the gateway stops.
+    #[error("too much is asked for at once, or the gateway stops; try again")]
+    Busy,
+}
+
+/// Those that wait; further ones are refused.
+const WAITING_MAX: usize = 64;
+
+// === impl Steering ===
+
+impl Steering {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Wish>) {
+        let (wishes, receiver) = mpsc::channel(WAITING_MAX);
+        (Self(wishes), receiver)
+    }
+
+    /// Exchanges the subscriptions, in a moment; it is not waited for. Those that stay keep their place; what is due to
+    /// others is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`SteerError::Busy`].
+    pub fn configure(&self, subscribers: Vec<Arc<Subscriber>>) -> Result<(), SteerError> {
+        let (reply, _nobody_waits) = oneshot::channel();
+        let wish = Wish::Configure(subscribers, reply);
+        self.0.try_send(wish).map_err(|_| SteerError::Busy)
+    }
+
+    /// Begins no attempt until [`Steering::resume`]; those under way end. The journal keeps what comes meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Any.
+    pub async fn pause(&self, subscription: String) -> Result<(), SteerError> {
+        self.ask(|reply| Wish::Pause(subscription, true, reply))
+            .await
+    }
+
+    /// Goes on, whoever has paused it.
+    ///
+    /// # Errors
+    ///
+    /// Any.
+    pub async fn resume(&self, subscription: String) -> Result<(), SteerError> {
+        self.ask(|reply| Wish::Pause(subscription, false, reply))
+            .await
+    }
+
+    /// Tries dead letters again, from their first attempt on. Those that are none are passed over.
+    ///
+    /// # Errors
+    ///
+    /// Any.
+    pub async fn retry(
+        &self,
+        subscription: String,
+        events: Vec<Sequence>,
+    ) -> Result<(), SteerError> {
+        self.ask(|reply| Wish::Retry(subscription, events, reply))
+            .await
+    }
+
+    async fn ask(&self, wish: impl FnOnce(Reply) -> Wish) -> Result<(), SteerError> {
+        let (reply, granted) = oneshot::channel();
+        self.0.try_send(wish(reply)).map_err(|_| SteerError::Busy)?;
+        granted.await.unwrap_or(Err(SteerError::Busy))
+    }
+}
+
+// === impl Planner ===
+
+impl Planner {
+    /// Does what somebody wants, saves it, and tells.
+    pub(super) fn grant(&mut self, wish: Wish) {
+        let (done, reply) = match wish {
+            Wish::Configure(subscribers, reply) => {
+                (self.configure(subscribers).map_err(failed), reply)
+            }
+            Wish::Pause(name, is_paused, reply) => (self.pause(name, is_paused), reply),
+            Wish::Retry(name, events, reply) => (self.retry_dead(name, &events), reply),
+        };
+        let saved = done.and_then(|()| {
+            let saved = self.save().map_err(StartError::from);
+            saved.and_then(|()| self.report()).map_err(failed)
+        });
+        // Whoever asked may have gone.
+        drop(reply.send(saved));
+    }
+
+    fn pause(&mut self, name: String, is_paused: bool) -> Result<(), SteerError> {
+        let pause = Pause {
+            by: PauseReason::Operator,
+            since_ms: now_ms(),
+        };
+        self.flow(name)?.pause(is_paused.then_some(pause));
+        Ok(())
+    }
+
+    fn retry_dead(&mut self, name: String, events: &[Sequence]) -> Result<(), SteerError> {
+        let mut letters = Vec::new();
+        for sequence in events {
+            let found = self.parts.deliveries.delivery(&name, *sequence);
+            let found = found.map_err(|error| failed(error.into()))?;
+            letters.extend(found.filter(|delivery| delivery.status == DeliveryStatus::Dead));
+        }
+        let now_ms = now_ms();
+        let flow = self.flow(name)?;
+        letters
+            .into_iter()
+            .for_each(|letter| flow.resurrect(letter, now_ms));
+        Ok(())
+    }
+
+    fn flow(&mut self, name: String) -> Result<&mut Flow, SteerError> {
+        let mut flows = self.flows.iter_mut();
+        let found = flows.find(|flow| flow.name() == name);
+        found.ok_or(SteerError::Unknown(name))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn failed(error: StartError) -> SteerError {
+    tell(&error);
+    SteerError::Failed
+}
