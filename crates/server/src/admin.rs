@@ -24,6 +24,7 @@ mod selection;
 mod simulate;
 mod status;
 mod stream;
+mod subscriptions;
 mod tail;
 #[cfg(test)]
 mod testing;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gateway_core::{Dispatcher, EventId, List};
+use gateway_fanout::{Board, Steering};
 use gateway_journal::{Head, Index, Reader, StateReader};
 use poem::{Endpoint, IntoEndpoint};
 use poem_openapi::OpenApiService;
@@ -64,6 +66,7 @@ pub(crate) use self::{
     replay::ReplayApi,
     simulate::Simulate,
     status::StatusApi,
+    subscriptions::SubscriptionsApi,
 };
 
 /// Queries of the journal that run at once; further ones wait, then get 503.
@@ -92,6 +95,10 @@ pub(crate) struct Parts {
     pub recent: Arc<Recent>,
     /// Has events handled once more.
     pub replays: Replays,
+    /// How subscriptions stand.
+    pub board: Board,
+    /// Steers them.
+    pub steering: Steering,
     /// Runs before-commands' plug-ins once more.
     pub handlers: Arc<Handlers>,
     /// For `simulate`.
@@ -140,7 +147,13 @@ pub(crate) fn endpoint<L: List>(parts: Parts) -> impl Endpoint {
     Front {
         inner: service.into_endpoint(),
         guard,
-        parameters: Parameters::of::<(Api, ReplayApi, DecidersApi, openapi::Simulations<L>)>(),
+        parameters: Parameters::of::<(
+            Api,
+            ReplayApi,
+            DecidersApi,
+            SubscriptionsApi,
+            openapi::Simulations<L>,
+        )>(),
         places: Places::new(),
     }
 }

@@ -13,6 +13,7 @@ mod body;
 mod catalogue;
 mod client;
 mod configuration;
+mod deliveries;
 mod doctor;
 mod drift;
 mod escape;
@@ -35,6 +36,7 @@ mod replay;
 mod rewrite;
 mod sign;
 mod sse;
+mod subscriptions;
 mod tail;
 #[cfg(test)]
 mod test_server;
@@ -155,6 +157,14 @@ fn run<L: List>(
         Command::Drift(options) => {
             let client = Client::new(&options.admin, &loader.load()?)?;
             drift::run(&client, &options, output)?
+        }
+        Command::Subscriptions(options) => {
+            let client = Client::new(&options.admin, &loader.load()?)?;
+            subscriptions::run(&client, &options, output)?
+        }
+        Command::Deliveries(options) => {
+            let client = Client::new(&options.admin, &loader.load()?)?;
+            deliveries::run(&client, &options, output)?
         }
         Command::Refusals(options) => {
             let client = Client::new(&options.admin, &loader.load()?)?;

@@ -10,6 +10,7 @@ mod origins;
 mod policy;
 mod problem;
 mod secret;
+mod subscriptions;
 mod traces;
 mod validate;
 
@@ -22,6 +23,7 @@ use std::{
 
 use bytesize::ByteSize;
 use gateway_core::Phase;
+use gateway_fanout::SubscriptionConfig;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -69,6 +71,9 @@ pub struct Config {
     /// Who decides about a command, by its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub commands: BTreeMap<String, CommandConfig>,
+    /// Services that events are passed on to, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub subscriptions: BTreeMap<String, SubscriptionConfig>,
     /// Where the keys were set.
     #[serde(skip)]
     pub origins: Origins,

@@ -6,6 +6,7 @@
 mod callbacks;
 mod deciders;
 mod described;
+mod fanout;
 mod handlers;
 mod registration;
 mod spans;
@@ -25,6 +26,7 @@ pub(crate) use callbacks::{AppMetrics, Outcome};
 pub(crate) use deciders::DeciderMetrics;
 use deciders::{DecidersMetrics, PolicyMetrics};
 pub(crate) use described::{Described, described};
+pub(crate) use fanout::FanoutMetrics;
 pub(crate) use handlers::{HandlerMetrics, ProgressMetrics};
 use registration::Registration;
 pub(crate) use spans::SpanMetrics;
@@ -60,6 +62,8 @@ pub(crate) struct Metrics {
     pub log_lines_held_back: IntCounter,
     /// What became of spans.
     pub spans: SpanMetrics,
+    /// Events on their way to subscriptions.
+    pub fanout: Arc<FanoutMetrics>,
     /// 1 while `/readyz` says 200.
     pub ready: IntGauge,
 }
@@ -182,6 +186,7 @@ impl Metrics {
                 "Lines that are not in the log because there were too many of their kind.",
             ),
             spans: SpanMetrics::new(&registration),
+            fanout: Arc::new(FanoutMetrics::new(&registration)),
             ready: registration.gauge("gateway_ready", "1 while /readyz answers 200."),
             registry: registration.finish(),
         }

@@ -19,14 +19,21 @@ use serde_json::{Map, Value};
 pub(crate) use self::simulations::Simulations;
 
 use self::simulations::Described;
-use crate::admin::{Api, DecidersApi, ReplayApi, Shared, StatusApi};
+use crate::admin::{Api, DecidersApi, ReplayApi, Shared, StatusApi, SubscriptionsApi};
 
 /// What the page says first.
 const DESCRIPTION: &str = "One URL that Tencent Cloud Chat calls for every callback of every app. Each installed \
     command can be simulated here; what was received is under Events.";
 
 /// Every documented operation of the admin listener.
-pub(crate) type AdminApi<L> = (Api, ReplayApi, DecidersApi, StatusApi, Simulations<L>);
+pub(crate) type AdminApi<L> = (
+    Api,
+    ReplayApi,
+    DecidersApi,
+    SubscriptionsApi,
+    StatusApi,
+    Simulations<L>,
+);
 
 /// The operations, ready to be routed to.
 pub(crate) fn api<L: List>(shared: &Arc<Shared>) -> AdminApi<L> {
@@ -34,6 +41,7 @@ pub(crate) fn api<L: List>(shared: &Arc<Shared>) -> AdminApi<L> {
         Api(Arc::clone(shared)),
         ReplayApi(Arc::clone(shared)),
         DecidersApi(Arc::clone(shared)),
+        SubscriptionsApi(Arc::clone(shared)),
         StatusApi(Arc::clone(shared)),
         Simulations::new(Arc::clone(shared)),
     )

@@ -10,8 +10,8 @@ const OPEN_BELOW: &str = "/docs/";
 /// What tools ask again and again.
 const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
-/// What ends so handles an event once more.
-const REPLAY: &str = "/replay";
+/// What ends so does something.
+const DEEDS: [&str; 4] = ["/replay", "/pause", "/resume", "/retry"];
 
 /// Below this every command is simulated.
 const SIMULATE: &str = "/v1/simulate/";
@@ -23,6 +23,8 @@ pub(crate) enum Area {
     Events,
     /// Who decides.
     Deciding,
+    /// Passing events on.
+    Fanout,
     /// The gateway itself.
     Gateway,
 }
@@ -39,7 +41,7 @@ pub(crate) fn is_health(path: &str) -> bool {
 
 /// Whether it is answered with megabytes, and has no limit of its own.
 pub(crate) fn is_large(path: &str) -> bool {
-    area(path) == Area::Events && path != "/v1/events/stream" && !path.ends_with(REPLAY)
+    area(path) == Area::Events && path != "/v1/events/stream" && !is_deed(path)
 }
 
 /// The command that is simulated there.
@@ -54,11 +56,15 @@ pub(crate) fn simulation(command: &str) -> String {
 
 /// The methods that it takes: what does something is posted, everything else is read.
 pub(crate) fn methods(path: &str) -> &'static str {
-    if simulated(path).is_some() || path.ends_with(REPLAY) {
+    if simulated(path).is_some() || is_deed(path) {
         "POST"
     } else {
         "GET, HEAD"
     }
+}
+
+fn is_deed(path: &str) -> bool {
+    DEEDS.iter().any(|deed| path.ends_with(deed))
 }
 
 /// The group of what is no simulation; those stand with their feature.
@@ -66,7 +72,9 @@ pub(crate) fn area(path: &str) -> Area {
     match path {
         "/v1/deciders" | "/v1/rulings" => Area::Deciding,
         "/v1/drift" => Area::Events,
+        "/v1/deliveries" => Area::Fanout,
         path if path.starts_with("/v1/events") => Area::Events,
+        path if path.starts_with("/v1/subscriptions") => Area::Fanout,
         _ => Area::Gateway,
     }
 }
@@ -79,6 +87,7 @@ impl Area {
         match self {
             Self::Events => "Events",
             Self::Deciding => "Deciding",
+            Self::Fanout => "Fan-out",
             Self::Gateway => "Gateway",
         }
     }

@@ -64,6 +64,10 @@ pub(super) enum Command {
     ///
     /// Names fields, never their values. 64 kinds of each command are kept, 1,000 in all; the path … adds up the others.
     Drift(DriftOptions),
+    /// List the services that events are passed on to, or pause and resume one
+    Subscriptions(SubscriptionsOptions),
+    /// List the events that are on their way to a subscription or were given up, newest first
+    Deliveries(DeliveriesOptions),
     /// List the last refused requests: when, why, from where, and how far the clocks are apart
     Refusals(RefusalsOptions),
     /// Say what is wrong with a configuration, its files, its journal and the gateway that runs with it
@@ -205,6 +209,49 @@ pub(super) struct CommandsOptions {
     /// The page docs/commands.md; asks no gateway and reads no configuration
     #[arg(long, conflicts_with_all = ["admin_url", "admin_token_file", "admin_ca"])]
     pub(super) markdown: bool,
+    #[command(flatten)]
+    pub(super) admin: AdminOptions,
+}
+
+#[derive(Debug, Default, Args)]
+pub(super) struct SubscriptionsOptions {
+    #[command(subcommand)]
+    pub(super) action: Option<SubscriptionsAction>,
+    #[command(flatten)]
+    pub(super) admin: AdminOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SubscriptionsAction {
+    /// Begin no attempt until it is resumed; the journal keeps what comes meanwhile
+    Pause {
+        /// Its name in the configuration
+        name: String,
+    },
+    /// Go on where it stood
+    Resume {
+        /// Its name in the configuration
+        name: String,
+    },
+}
+
+#[derive(Debug, Default, Args)]
+pub(super) struct DeliveriesOptions {
+    /// Only to this subscription
+    #[arg(long, value_name = "NAME")]
+    pub(super) subscription: Option<String>,
+    /// Only those that wait or are under way, or those that were given up
+    #[arg(long, value_name = "HOW", value_parser = ["pending", "dead"])]
+    pub(super) status: Option<String>,
+    /// Only events of this command
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) command: Option<String>,
+    /// How many at most
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
+    pub(super) limit: u64,
+    /// Every one, without a limit
+    #[arg(long, conflicts_with = "limit")]
+    pub(super) all: bool,
     #[command(flatten)]
     pub(super) admin: AdminOptions,
 }

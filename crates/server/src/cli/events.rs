@@ -12,8 +12,8 @@ use super::{
     output::Output,
 };
 
-/// Events asked for at once.
-const PAGE_EVENTS: u64 = 100;
+/// Entries asked for at once.
+pub(super) const PAGE_ENTRIES: u64 = 100;
 
 /// What is said when the limit has ended the list.
 pub(super) const MORE: &str = "there may be more: see --limit and --all";
@@ -70,7 +70,7 @@ pub(super) fn walk(
                 .iter()
                 .map(|outcome| ("outcome", outcome.clone())),
         );
-        query.push(("limit", left.min(PAGE_EVENTS).to_string()));
+        query.push(("limit", left.min(PAGE_ENTRIES).to_string()));
         query.extend(cursor.as_ref().map(|cursor| ("cursor", cursor.clone())));
         let page: Page = client.get(ACTION, "/v1/events", &query)?;
         let wanted = usize::try_from(left).unwrap_or(usize::MAX);

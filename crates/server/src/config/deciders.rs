@@ -117,10 +117,7 @@ fn check_decider(
     }
     let token = config.token_file.as_deref();
     let token = token.map(|path| read_token(&key("token_file"), path, problems));
-    let roots = match &config.ca {
-        None => Some(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()),
-        Some(path) => read_roots(&key("ca"), path, problems),
-    };
+    let roots = authorities(&key("ca"), config.ca.as_deref(), problems);
     Some(CheckedDecider {
         config: config.clone(),
         url: url?,
@@ -128,7 +125,7 @@ fn check_decider(
             None => None,
             Some(token) => Some(token?),
         },
-        roots: Arc::new(roots?),
+        roots: roots?,
     })
 }
 
@@ -148,6 +145,19 @@ pub(crate) fn parse_url(text: &str) -> Option<http::Uri> {
     let is_plain =
         !authority.as_str().contains('@') && url.query().is_none() && !text.contains('#');
     (is_http && is_plain).then_some(url)
+}
+
+/// Who may vouch for a certificate: the authorities of a file, or the public ones.
+pub(super) fn authorities(
+    key: &str,
+    ca: Option<&Path>,
+    problems: &mut Vec<Problem>,
+) -> Option<Arc<RootCertStore>> {
+    let roots = match ca {
+        None => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+        Some(path) => read_roots(key, path, problems)?,
+    };
+    Some(Arc::new(roots))
 }
 
 fn read_roots(key: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<RootCertStore> {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use gateway_core::{App, Apps, AppsError, Descriptor, Phase, Token};
+use gateway_fanout::Subscriber;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
     commands::{CheckedCommands, check_commands},
     deciders::{CheckedDecider, check_deciders},
     in_memory, secret,
+    subscriptions::check_subscriptions,
     traces::{CheckedTraces, check_traces},
 };
 
@@ -35,6 +37,8 @@ pub struct Checked {
     pub commands: CheckedCommands,
     /// Where that differs for an app, by the app's name.
     pub app_commands: BTreeMap<String, CheckedCommands>,
+    /// Who gets events, by name.
+    pub subscribers: Vec<Arc<Subscriber>>,
 }
 
 /// Chat gives up after two seconds; an answer later than this is never in time.
@@ -57,6 +61,7 @@ pub fn check(config: Config, descriptors: &[Descriptor]) -> Result<Checked, Prob
         .map(|(name, app)| build_app(name, app, &mut problems))
         .collect();
     let deciders = check_deciders(&config, &mut problems);
+    let subscribers = check_subscriptions(&config, &mut problems);
     let (commands, app_commands) = check_commands(&config, descriptors, &mut problems);
     if apps.is_empty() && !config.is_local() {
         problems.push(Problem::new(
@@ -74,6 +79,7 @@ pub fn check(config: Config, descriptors: &[Descriptor]) -> Result<Checked, Prob
                 deciders,
                 commands,
                 app_commands,
+                subscribers,
             });
         }
         Ok(_) => {}

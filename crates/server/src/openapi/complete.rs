@@ -98,6 +98,10 @@ fn add_tags(document: &mut Value, entries: &[Entry]) {
             Area::Deciding,
             "Who decides about before-callbacks, and how the deciders are doing.",
         ),
+        (
+            Area::Fanout,
+            "Services that events are passed on to, and what is on its way to them.",
+        ),
         (Area::Gateway, "The gateway itself."),
     ] {
         tags.push(json!({ "name": area.as_str(), "description": description }));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use gateway_core::{Descriptor, Dispatcher};
+use gateway_fanout::{SteerError, Subscriber};
 use ipnet::IpNet;
 use tracing::{error, info, warn};
 
@@ -72,11 +73,16 @@ impl Reloadable {
         }
     }
 
-    /// Takes over what was loaded.
-    pub(super) fn reload(&mut self, loaded: Result<Config, Problems>, metrics: &Metrics) {
+    /// Takes over what was loaded. `subscribe` exchanges the subscriptions.
+    pub(super) fn reload(
+        &mut self,
+        loaded: Result<Config, Problems>,
+        metrics: &Metrics,
+        subscribe: impl FnOnce(Vec<Arc<Subscriber>>) -> Result<(), SteerError>,
+    ) {
         let taken = loaded
             .map_err(Into::into)
-            .and_then(|config| self.take(&config, metrics));
+            .and_then(|config| self.take(&config, metrics, subscribe));
         metrics.reloaded(taken.is_ok());
         match taken {
             Ok(()) => info!("the configuration is reloaded"),
@@ -87,7 +93,12 @@ impl Reloadable {
         }
     }
 
-    fn take(&mut self, loaded: &Config, metrics: &Metrics) -> anyhow::Result<()> {
+    fn take(
+        &mut self,
+        loaded: &Config,
+        metrics: &Metrics,
+        subscribe: impl FnOnce(Vec<Arc<Subscriber>>) -> Result<(), SteerError>,
+    ) -> anyhow::Result<()> {
         let installed = self.dispatcher.iter();
         let descriptors: Vec<Descriptor> = installed.map(|one| *one.descriptor()).collect();
         check(loaded.clone(), &descriptors)?;
@@ -101,6 +112,7 @@ impl Reloadable {
             exchange(self.admin_tls.as_ref(), config.admin.tls.as_ref()).context("admin.tls")?;
         let previous = self.live.load();
         let live = Live::new(&checked, &self.dispatcher, metrics, &previous).context(THREADS)?;
+        subscribe(checked.subscribers.clone()).context("failed to exchange the subscriptions")?;
         let keys = differing(&config, loaded);
         if !keys.is_empty() {
             let keys = keys.join(", ");
@@ -125,6 +137,7 @@ impl Reloadable {
         merged.apps.clone_from(&loaded.apps);
         merged.deciders.clone_from(&loaded.deciders);
         merged.commands.clone_from(&loaded.commands);
+        merged.subscriptions.clone_from(&loaded.subscriptions);
         merged.admin.hosts.clone_from(&loaded.admin.hosts);
         merged.admin.token_file.clone_from(&loaded.admin.token_file);
         let proxies = &loaded.callbacks.trusted_proxies;
@@ -255,7 +268,7 @@ mod tests {
         ];
         let (mut reloadable, metrics) = reloadable(&config(&[&apps[..], &public[..]].concat()));
 
-        reloadable.reload(Ok(config(&apps)), &metrics);
+        reloadable.reload(Ok(config(&apps)), &metrics, |_| Ok(()));
 
         assert!(reloadable.guard.load().token.is_some());
         let text = metrics.render();

@@ -7,7 +7,8 @@ use std::{
 
 use anyhow::Context as _;
 use gateway_core::{Callbacks, Dispatcher, List};
-use gateway_journal::{Index, Journal, State, StateReader};
+use gateway_fanout::Fanout;
+use gateway_journal::{Deliveries, Index, Journal, State, StateReader};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
@@ -32,6 +33,7 @@ pub(super) struct Service {
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
     follower: follower::Running,
+    fanout: Fanout,
     reloadable: Reloadable,
     traces: Traces,
     callbacks: Port,
@@ -97,6 +99,7 @@ impl Service {
             traces.clone(),
             &config.callbacks,
         ));
+        let deliveries = Deliveries::open(&stores.state)?;
         let shown = Shown {
             index: Arc::clone(&stores.index),
             state: stores.state.reader(),
@@ -113,12 +116,22 @@ impl Service {
             traces: traces.clone(),
             recent: Arc::clone(&shown.recent),
         })?;
+        let fanout = Fanout::start(
+            gateway_fanout::Parts {
+                journal: Arc::clone(&stores.journal),
+                deliveries,
+                dispatcher: shown.dispatcher.clone(),
+                observer: Arc::clone(&metrics.fanout) as _,
+            },
+            checked.subscribers.clone(),
+        )?;
         let mut service = Self {
             readiness: Arc::new(Readiness::new(stores.journal.health())),
             journal: stores.journal,
             handlers,
             metrics,
             follower,
+            fanout,
             reloadable,
             traces,
             callbacks: Port::new(),
@@ -174,6 +187,8 @@ impl Service {
             dispatcher: shown.dispatcher,
             recent: shown.recent,
             replays: self.follower.replays(),
+            board: self.fanout.board(),
+            steering: self.fanout.steering(),
             handlers: Arc::clone(&self.handlers),
             ingest: Arc::new(Ingest::new(Arc::clone(shared), appender)),
             metrics: Arc::clone(&self.metrics),
@@ -203,7 +218,11 @@ impl Service {
 
     /// Takes over a new configuration, all of it or nothing.
     pub(super) fn reload(&mut self, loaded: Result<Config, Problems>) {
-        self.reloadable.reload(loaded, &self.metrics);
+        let steering = self.fanout.steering();
+        self.reloadable
+            .reload(loaded, &self.metrics, |subscribers| {
+                steering.configure(subscribers)
+            });
     }
 
     /// Sets the gauges that nobody sets when they change.
@@ -225,6 +244,7 @@ impl Service {
     pub(super) fn dead_part(&self) -> Option<&'static str> {
         let parts = [
             ("the follower", self.follower.is_dead()),
+            ("the fan-out", self.fanout.is_dead()),
             ("the journal's writer", self.journal.is_dead()),
             ("the callback listener", self.callbacks.is_dead()),
             ("the admin listener", self.admin.is_dead()),
@@ -259,12 +279,15 @@ impl Service {
 
     async fn close(mut self, deadline: Instant) -> anyhow::Result<()> {
         finish(&mut self.callbacks, deadline).await;
-        let follower = self.follower;
-        tokio::task::spawn_blocking(move || follower.stop(deadline))
-            .await
-            .context("failed to stop the follower")?;
+        let (follower, fanout) = (self.follower, self.fanout);
+        let (followed, passed_on) = tokio::join!(
+            tokio::task::spawn_blocking(move || follower.stop(deadline)),
+            tokio::task::spawn_blocking(move || fanout.stop(deadline)),
+        );
+        followed.context("failed to stop the follower")?;
+        passed_on.context("failed to stop the fan-out")?;
         finish(&mut self.admin, Instant::now() + ADMIN_GRACE).await;
-        // Nobody else holds the journal now: the listeners' threads and the follower have ended.
+        // Nobody else holds the journal now: the listeners' threads, the follower and the fan-out have ended.
         let journal =
             Arc::into_inner(self.journal).context("failed to close the journal: it is in use")?;
         tokio::task::spawn_blocking(move || journal.close())

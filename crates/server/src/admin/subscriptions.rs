@@ -1,0 +1,345 @@
+//! Who gets events: how the subscriptions stand, their deliveries, and steering them.
+
+use std::sync::Arc;
+
+use gateway_core::Causes;
+use gateway_fanout::{Standing, SteerError};
+use gateway_journal::{Delivery, DeliveryFilter, DeliveryStatus, PauseReason, Sequence};
+use poem::http::StatusCode;
+use poem_openapi::{
+    Enum, Object, OpenApi,
+    param::{Path, Query},
+    payload::Json,
+};
+use serde::Serialize;
+
+use super::{Shared, cursor::Cursor, problem::Problem};
+use crate::{openapi::payload::Reply, time};
+
+/// `/v1/subscriptions` and `/v1/deliveries`.
+pub(crate) struct SubscriptionsApi(pub(crate) Arc<Shared>);
+
+/// The subscriptions of the configuration.
+#[derive(Debug, Serialize, Object)]
+pub(crate) struct SubscriptionList {
+    /// By name.
+    data: Vec<SubscriptionInfo>,
+    /// Always `null`: there is one page.
+    #[oai(nullable)]
+    next: Option<String>,
+}
+
+/// A service that events are passed on to. `delivered`, `filtered`, `dead` and `pending` together are all events that
+/// it was shown.
+#[derive(Debug, Clone, Serialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct SubscriptionInfo {
+    /// Its name in the configuration.
+    name: String,
+    /// Where it stands.
+    status: SubscriptionStatus,
+    /// Since when it is paused (RFC 3339, UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_since: Option<String>,
+    /// Events that it has taken.
+    delivered: u64,
+    /// Events that it does not want.
+    filtered: u64,
+    /// Events that were given up, with those that are forgotten by now.
+    dead: u64,
+    /// How many of the dead are forgotten.
+    expired: u64,
+    /// Events that are under way, wait for another attempt, or for an earlier event of their lane.
+    pending: u64,
+    /// Events past its cursor: nobody has looked yet whether it wants them.
+    behind: u64,
+    /// Attempts under way.
+    under_way: u64,
+}
+
+/// Where a subscription stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Enum)]
+#[serde(rename_all = "lowercase")]
+#[oai(rename_all = "lowercase")]
+pub(crate) enum SubscriptionStatus {
+    /// Events are passed on.
+    Active,
+    /// It failed so often in a row that one event at a time shows whether it is back.
+    Down,
+    /// Somebody has paused it.
+    Paused,
+    /// It answered 410, and waits for somebody to resume it.
+    Gone,
+}
+
+/// Deliveries that are not over, newest first.
+#[derive(Debug, Serialize, Object)]
+pub(crate) struct DeliveryList {
+    /// A page of them.
+    data: Vec<DeliveryInfo>,
+    /// The `cursor` of the next page; `null` on the last one.
+    #[oai(nullable)]
+    next: Option<String>,
+}
+
+/// An event on its way to a subscription.
+#[derive(Debug, Clone, Serialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct DeliveryInfo {
+    /// Where it goes.
+    subscription: String,
+    /// The event's place in the log.
+    sequence: u64,
+    /// The event's command.
+    command: String,
+    /// Whether it is given up.
+    status: DeliveryState,
+    /// How many attempts were started.
+    attempts: u32,
+    /// Why the last one failed: `status`, `gone`, `redirect`, `timeout`, `resolve`, `refused`, `connect`, `tls`, `reset`,
+    /// `unreadable`, `interrupted` (under way, or cut short by the gateway's end), `damaged`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// More on that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// When it is tried again at the latest, if nothing is before it (RFC 3339, UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_attempt_at: Option<String>,
+    /// When it was tried last, or has died (RFC 3339, UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Enum)]
+#[serde(rename_all = "lowercase")]
+#[oai(rename_all = "lowercase")]
+pub(crate) enum DeliveryState {
+    /// Under way, or to be tried again.
+    Pending,
+    /// Given up.
+    Dead,
+}
+
+/// What is to be tried again.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub(crate) struct RetryRequest {
+    /// The places of the events in the log.
+    #[oai(validator(max_items = 1000))]
+    sequences: Vec<u64>,
+}
+
+/// An empty object.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub(crate) struct SteerRequest {}
+
+/// Deliveries on a page when nobody says how many.
+const LIMIT_DEFAULT: u16 = 50;
+
+#[OpenApi]
+impl SubscriptionsApi {
+    /// The subscriptions
+    ///
+    /// Services that events are passed on to: how far each has come, and what waits.
+    #[expect(clippy::unused_async, reason = "what poem-openapi wants")]
+    #[oai(
+        path = "/v1/subscriptions",
+        method = "get",
+        operation_id = "listSubscriptions"
+    )]
+    async fn subscriptions(&self) -> Reply<SubscriptionList> {
+        let standings = self.0.parts.board.standings();
+        Reply::new(&SubscriptionList {
+            data: standings.iter().map(SubscriptionInfo::of).collect(),
+            next: None,
+        })
+    }
+
+    /// Pause a subscription
+    ///
+    /// No attempt begins until it is resumed; those under way end. The journal keeps what comes meanwhile.
+    #[oai(
+        path = "/v1/subscriptions/:name/pause",
+        method = "post",
+        operation_id = "pauseSubscription"
+    )]
+    async fn pause(
+        &self,
+        /// Its name in the configuration.
+        name: Path<String>,
+        /// Nothing is to be said; a web page can't send this type.
+        _request: Json<SteerRequest>,
+    ) -> Result<Reply<SubscriptionInfo>, Problem> {
+        self.0.parts.steering.pause(name.0.clone()).await?;
+        self.info(&name)
+    }
+
+    /// Resume a subscription
+    ///
+    /// Goes on where it stood, also when the subscriber has answered 410.
+    #[oai(
+        path = "/v1/subscriptions/:name/resume",
+        method = "post",
+        operation_id = "resumeSubscription"
+    )]
+    async fn resume(
+        &self,
+        /// Its name in the configuration.
+        name: Path<String>,
+        /// Nothing is to be said; a web page can't send this type.
+        _request: Json<SteerRequest>,
+    ) -> Result<Reply<SubscriptionInfo>, Problem> {
+        self.0.parts.steering.resume(name.0.clone()).await?;
+        self.info(&name)
+    }
+
+    /// Try dead letters again
+    ///
+    /// Those of the events named, from their first attempt on. What is no dead letter of the subscription is passed over.
+    #[oai(
+        path = "/v1/subscriptions/:name/retry",
+        method = "post",
+        operation_id = "retryDeadLetters"
+    )]
+    async fn retry(
+        &self,
+        /// Its name in the configuration.
+        name: Path<String>,
+        request: Json<RetryRequest>,
+    ) -> Result<Reply<SubscriptionInfo>, Problem> {
+        let events = request.0.sequences;
+        self.0.parts.steering.retry(name.0.clone(), events).await?;
+        self.info(&name)
+    }
+
+    /// Deliveries that are not over
+    ///
+    /// Events that are under way to a subscription, wait for another attempt, or were given up: newest first, a page at a
+    /// time. A page may be short or empty and still have a next one.
+    #[oai(
+        path = "/v1/deliveries",
+        method = "get",
+        operation_id = "listDeliveries"
+    )]
+    async fn deliveries(
+        &self,
+        /// Only to this subscription.
+        subscription: Query<Option<String>>,
+        /// Only those that stand so.
+        status: Query<Option<DeliveryState>>,
+        /// Only events of this command.
+        command: Query<Option<String>>,
+        /// About how many on one page; 50 by default.
+        #[oai(validator(minimum(value = "1"), maximum(value = "500")))]
+        limit: Query<Option<u16>>,
+        /// `next` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Reply<DeliveryList>, Problem> {
+        let log_id = self.0.parts.head.borrow().log_id;
+        let cursor = cursor.0.map(|text| Cursor::parse_of(log_id, &text));
+        let cursor = cursor.transpose();
+        let before = cursor
+            .map_err(|error| Problem::bad_request(error.to_string()))?
+            .map_or(Sequence::MAX, |cursor| cursor.sequence);
+        let filter = DeliveryFilter {
+            subscription: subscription.0,
+            status: status.0.map(Into::into),
+            command: command.0,
+        };
+        let limit = usize::from(limit.0.unwrap_or(LIMIT_DEFAULT));
+        let state = self.0.parts.state.clone();
+        let read = move || state.deliveries(&filter, before, limit);
+        let page = self.0.queries.request(read).await?;
+        let page = page.map_err(|error| Problem::internal("read the state", &Causes(&error)))?;
+        let next = page.next.map(|sequence| Cursor { log_id, sequence });
+        Ok(Reply::new(&DeliveryList {
+            data: page.deliveries.into_iter().map(Into::into).collect(),
+            next: next.map(|cursor| cursor.to_string()),
+        }))
+    }
+}
+
+// === impl SubscriptionsApi ===
+
+impl SubscriptionsApi {
+    fn info(&self, name: &str) -> Result<Reply<SubscriptionInfo>, Problem> {
+        let standings = self.0.parts.board.standings();
+        let standing = standings.iter().find(|standing| standing.name == name);
+        let standing = standing.ok_or_else(|| SteerError::Unknown(name.to_owned()))?;
+        Ok(Reply::new(&SubscriptionInfo::of(standing)))
+    }
+}
+
+impl From<SteerError> for Problem {
+    fn from(error: SteerError) -> Self {
+        let detail = error.to_string();
+        match error {
+            SteerError::Unknown(_) => Self::not_found(detail),
+            SteerError::Failed => Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail),
+            SteerError::Busy => Self::busy(detail),
+        }
+    }
+}
+
+// === impl SubscriptionInfo ===
+
+impl SubscriptionInfo {
+    fn of(standing: &Standing) -> Self {
+        let paused = standing.paused;
+        let status = match paused.map(|pause| pause.by) {
+            Some(PauseReason::Operator) => SubscriptionStatus::Paused,
+            Some(PauseReason::Gone) => SubscriptionStatus::Gone,
+            None if standing.is_down => SubscriptionStatus::Down,
+            None => SubscriptionStatus::Active,
+        };
+        Self {
+            name: standing.name.clone(),
+            status,
+            paused_since: paused.and_then(|pause| time::format(pause.since_ms)),
+            delivered: standing.delivered,
+            filtered: standing.filtered,
+            dead: standing.dead,
+            expired: standing.expired,
+            pending: standing.pending,
+            behind: standing.behind,
+            under_way: standing.under_way,
+        }
+    }
+}
+
+// === impl DeliveryInfo ===
+
+impl From<Delivery> for DeliveryInfo {
+    fn from(delivery: Delivery) -> Self {
+        let is_pending = delivery.status == DeliveryStatus::Pending;
+        let due = is_pending.then(|| time::format(delivery.due_ms));
+        Self {
+            status: match delivery.status {
+                DeliveryStatus::Pending => DeliveryState::Pending,
+                DeliveryStatus::Dead => DeliveryState::Dead,
+            },
+            subscription: delivery.subscription,
+            sequence: delivery.sequence,
+            command: delivery.command,
+            attempts: delivery.attempts,
+            reason: delivery.reason.map(|reason| reason.as_str().to_owned()),
+            detail: delivery.detail,
+            next_attempt_at: due.flatten(),
+            since: time::format(delivery.since_ms),
+        }
+    }
+}
+
+// === impl DeliveryState ===
+
+impl From<DeliveryState> for DeliveryStatus {
+    fn from(state: DeliveryState) -> Self {
+        match state {
+            DeliveryState::Pending => Self::Pending,
+            DeliveryState::Dead => Self::Dead,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The rules of `[subscriptions]`, and the files that its keys name.
+
+use std::{sync::Arc, time::Duration};
+
+use gateway_fanout::{
+    Named, Pattern, Secret, Secrets, Start, Subscriber, SubscriberError, SubscriptionConfig,
+};
+use secrecy::ExposeSecret;
+
+use super::{
+    Config, Problem,
+    deciders::authorities,
+    validate::{is_plain_name, read_secret},
+};
+use crate::{clock, time};
+
+/// Each has metrics of its own, whose number is bounded.
+const SUBSCRIPTIONS_MAX: usize = 32;
+
+/// Secrets that sign at once.
+const SECRETS_MAX: usize = 4;
+
+/// The longest that an attempt may take.
+const TIMEOUT_MAX: Duration = Duration::from_mins(1);
+
+/// Checks the subscriptions and reads what their keys name.
+pub(super) fn check_subscriptions(
+    config: &Config,
+    problems: &mut Vec<Problem>,
+) -> Vec<Arc<Subscriber>> {
+    if config.subscriptions.len() > SUBSCRIPTIONS_MAX {
+        problems.push(Problem::new(
+            "subscriptions",
+            format!("expected at most {SUBSCRIPTIONS_MAX}"),
+        ));
+    }
+    let subscriptions = config.subscriptions.iter();
+    subscriptions
+        .filter_map(|(name, subscription)| {
+            check_capacities(name, subscription, problems);
+            check_filters(name, subscription, config, problems);
+            build(name, subscription, problems).map(Arc::new)
+        })
+        .collect()
+}
+
+fn key(name: &str, part: &str) -> String {
+    format!("subscriptions.{name}.{part}")
+}
+
+fn check_capacities(name: &str, config: &SubscriptionConfig, problems: &mut Vec<Problem>) {
+    let capacities = [
+        ("concurrency", config.concurrency as u64, 1, 1_024),
+        ("rate", u64::from(config.rate), 1, 1_000_000),
+    ];
+    for (part, value, least, most) in capacities {
+        if !(least..=most).contains(&value) {
+            let expected = format!("expected {least} to {most}");
+            problems.push(Problem::new(key(name, part), expected));
+        }
+    }
+    if config.timeout.is_zero() || config.timeout > TIMEOUT_MAX {
+        let expected = "expected more than 0s, and at most 1m";
+        problems.push(Problem::new(key(name, "timeout"), expected));
+    }
+    let is_short = |pause: &Duration| *pause < Duration::from_millis(100);
+    if config.retries.is_empty() || config.retries.iter().any(is_short) {
+        let expected = "expected at least one pause, each of 100ms or more";
+        problems.push(Problem::new(key(name, "retries"), expected));
+    }
+}
+
+fn check_filters(
+    name: &str,
+    config: &SubscriptionConfig,
+    all: &Config,
+    problems: &mut Vec<Problem>,
+) {
+    if config.commands.is_empty() {
+        let expected = "expected at least one command or pattern; * is all of them";
+        problems.push(Problem::new(key(name, "commands"), expected));
+    }
+    for command in &config.commands {
+        if let Err(error) = Pattern::parse(command) {
+            problems.push(Problem::new(key(name, "commands"), error));
+        }
+    }
+    for app in config
+        .apps
+        .iter()
+        .filter(|app| !all.apps.contains_key(*app))
+    {
+        let message = format!("no app is named `{app}`");
+        problems.push(Problem::new(key(name, "apps"), message));
+    }
+}
+
+fn build(
+    name: &str,
+    config: &SubscriptionConfig,
+    problems: &mut Vec<Problem>,
+) -> Option<Subscriber> {
+    if !is_plain_name(name) {
+        problems.push(Problem::new(
+            format!("subscriptions.{name}"),
+            "expected a name of 1 to 32 of a-z, 0-9, - and _",
+        ));
+    }
+    let secrets = read_secrets(name, config, problems);
+    let roots = authorities(&key(name, "ca"), config.ca.as_deref(), problems);
+    let start = parse_start(&config.start)
+        .map_err(|message| problems.push(Problem::new(key(name, "start"), message)));
+    let url = config.url.parse().map_err(|error| {
+        let message = format!("expected a URL such as https://example.com/events: {error}");
+        problems.push(Problem::new(key(name, "url"), message));
+    });
+    let named = Named {
+        url: url.ok()?,
+        secrets: secrets?,
+        roots: roots?,
+        start: start.ok()?,
+    };
+    match Subscriber::new(name, config, named) {
+        Ok(subscriber) => Some(subscriber),
+        Err(SubscriberError::Url(error)) => {
+            problems.push(Problem::new(key(name, "url"), error));
+            None
+        }
+        // It has been told of.
+        Err(SubscriberError::Pattern(_)) => None,
+    }
+}
+
+fn read_secrets(
+    name: &str,
+    config: &SubscriptionConfig,
+    problems: &mut Vec<Problem>,
+) -> Option<Secrets> {
+    let key = key(name, "secret_files");
+    if config.secret_files.is_empty() || config.secret_files.len() > SECRETS_MAX {
+        let expected = format!("expected 1 to {SECRETS_MAX} files, the newest secret first");
+        problems.push(Problem::new(key, expected));
+        return None;
+    }
+    let files = config.secret_files.iter();
+    let secrets: Vec<Option<Secret>> = files
+        .map(|path| {
+            let text = read_secret(&key, path, problems)?;
+            let secret = text.expose_secret().parse();
+            secret
+                .map_err(|error| {
+                    let message = format!("{}: {error}", path.display());
+                    problems.push(Problem::new(key.clone(), message));
+                })
+                .ok()
+        })
+        .collect();
+    let secrets: Option<Vec<Secret>> = secrets.into_iter().collect();
+    Secrets::new(secrets?).ok()
+}
+
+fn parse_start(text: &str) -> Result<Start, String> {
+    match text {
+        "now" => Ok(Start::Now),
+        "beginning" => Ok(Start::Beginning),
+        text => time::parse(text, clock::now_ms())
+            .map(Start::At)
+            .map_err(|error| format!("expected now, beginning, or a time: {error}")),
+    }
+}
