@@ -19,6 +19,7 @@ mod upkeep;
 use std::{
     error::Error,
     io,
+    panic::Location,
     sync::{Arc, OnceLock},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -409,7 +410,9 @@ fn places(commands: &[Progress], installed: usize) -> Vec<Option<usize>> {
     places
 }
 
+/// The place keeps one part's lines from hiding another's.
+#[track_caller]
 fn tell(error: &(dyn Error + 'static)) {
-    let error = Causes(error);
-    error!(%error, "a part of the follower can't go on; it tries again");
+    let (error, place) = (Causes(error), Location::caller());
+    error!(%error, %place, "a part of the follower can't go on; it tries again");
 }
