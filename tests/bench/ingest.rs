@@ -3,7 +3,7 @@
 //! `cargo bench --profile dist --bench ingest` prints CPU time, throughput, latencies and memory, side by side;
 //! `… -- stored` asks what grows with the journal, `… -- dispatch` what with the plug-ins, `… -- deciding` what a decider
 //! costs and what one that never answers does, `… -- lanes` what a crowd of others does to before-callbacks,
-//! `… -- scraping` what a scrape of the metrics costs;
+//! `… -- scraping` what a scrape of the metrics costs, `… -- passing` how fast and how soon events are passed on;
 //! `… -- load --url … --token-file … --sdk-app-id …` puts the same load on any running gateway; `… -- machine` prints
 //! what the figures depend on. Nothing is asserted. Start at [`rounds::run`]; the method is in `docs/performance.md`.
 
@@ -21,6 +21,7 @@ mod lanes;
 mod load;
 mod machine;
 mod messages;
+mod passing;
 mod peers;
 mod process;
 mod report;
@@ -103,6 +104,8 @@ enum Command {
     Lanes(lanes::LanesArguments),
     /// What a scrape of the metrics costs.
     Scraping(scraping::ScrapingArguments),
+    /// How fast events are passed on, how soon, and what that costs the ack.
+    Passing(passing::PassingArguments),
     /// Print what the figures depend on.
     Machine,
     /// What the child processes of the bench do.
@@ -150,6 +153,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             Some(Command::Deciding(deciding)) => deciding::run(deciding).await,
             Some(Command::Lanes(lanes)) => lanes::run(lanes).await,
             Some(Command::Scraping(scraping)) => scraping::run(scraping).await,
+            Some(Command::Passing(passing)) => passing::run(passing).await,
             _ => compare(arguments).await,
         }
     }))

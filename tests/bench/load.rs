@@ -110,10 +110,15 @@ struct SignedHead {
 
 /// One request that is sent once.
 pub(crate) fn request(target: &Target) -> Vec<u8> {
+    numbered(target, 0)
+}
+
+/// The same with the body number `serial`.
+pub(crate) fn numbered(target: &Target, serial: u64) -> Vec<u8> {
     let mut head = SignedHead::default();
     head.renew(target);
     let mut request = head.bytes;
-    target.callbacks.write(&mut request, 0);
+    target.callbacks.write(&mut request, serial);
     request
 }
 
