@@ -161,11 +161,13 @@ impl Flow {
         &self.row
     }
 
-    /// Where it reads on, when the live reading at `position` does not do it for it and there is room.
-    pub(crate) fn reads_after(&mut self, position: Sequence) -> Option<Sequence> {
+    /// Where it reads on, and how many events at most, when the live reading at `position` does not do it for it. Not
+    /// before half of what it holds is begun: a read for each event would cost more than the event.
+    pub(crate) fn reads_after(&mut self, position: Sequence) -> Option<(Sequence, usize)> {
         self.is_attached |= self.read >= position;
-        let wants_more = !self.is_attached && self.has_room() && self.is_active();
-        wants_more.then_some(self.read)
+        let is_low = self.ready.len() <= READY_MAX / 2 && self.ready_bytes <= READY_BYTES_MAX / 2;
+        let wants_more = !self.is_attached && is_low && self.is_active();
+        wants_more.then_some((self.read, READY_MAX - self.ready.len()))
     }
 
     /// The live reading has come to `position`.
@@ -423,7 +425,10 @@ impl Flow {
     /// When time alone lets something begin.
     pub(crate) fn opens_at(&self) -> Option<Instant> {
         let waits = !self.ready.is_empty() || self.may_be_due;
-        (waits && self.is_active()).then(|| self.pace.opens_at())
+        if !waits || !self.is_active() {
+            return None;
+        }
+        self.pace.opens_at(self.under_way.len())
     }
 
     /// Tries a dead letter again, from its first attempt on.

@@ -80,10 +80,12 @@ impl Pace {
             .min(usize::try_from(by_rate).unwrap_or(usize::MAX))
     }
 
-    /// When there may be room again, if it is only a matter of time.
-    pub(crate) fn opens_at(&self) -> Instant {
+    /// When there is room again beside those under way; `None` when one of them has to end first.
+    pub(crate) fn opens_at(&self, under_way: usize) -> Option<Instant> {
+        let is_full = self.is_probing || under_way >= (self.concurrency as usize).max(1);
         let even = self.next.checked_sub(BURST).unwrap_or(self.next);
-        self.rests_until.map_or(even, |until| even.max(until))
+        let opens = self.rests_until.map_or(even, |until| even.max(until));
+        (!is_full).then_some(opens)
     }
 
     /// An attempt starts.
@@ -146,6 +148,7 @@ mod tests {
         assert_eq!(pace.room(now, 0), 4);
         assert_eq!(pace.room(now, 3), 1);
         assert_eq!(pace.room(now, 9), 0);
+        assert_eq!(pace.opens_at(4), None, "time alone does not help");
     }
 
     #[test]
@@ -166,7 +169,7 @@ mod tests {
         }
         let now = began + SECOND * 100 + Duration::from_millis(999);
         assert_eq!(pace.room(now, 0), 0);
-        assert!(pace.room(pace.opens_at(), 0) > 0);
+        assert!(pace.room(pace.opens_at(0).unwrap(), 0) > 0);
     }
 
     #[test]
@@ -180,15 +183,15 @@ mod tests {
         let mut rests = Vec::new();
         for _ in 0..8 {
             assert_eq!(pace.room(now, 0), 0);
-            rests.push(pace.opens_at().duration_since(now).as_secs());
-            now = pace.opens_at();
+            rests.push(pace.opens_at(0).unwrap().duration_since(now).as_secs());
+            now = pace.opens_at(0).unwrap();
             assert_eq!(pace.room(now, 0), 1);
             pace.start(now);
             assert_eq!(pace.room(now, 1), 0, "one only");
             pace.end(Sign::Down, now);
         }
         assert_eq!(rests, [1, 2, 4, 8, 16, 32, 60, 60]);
-        now = pace.opens_at();
+        now = pace.opens_at(0).unwrap();
         pace.start(now);
         pace.end(Sign::Well, now);
         assert_eq!(pace.room(now + SECOND, 0), 8);
@@ -213,7 +216,7 @@ mod tests {
         }
         assert_eq!(pace.room(now, 0), 16);
         pace.end(Sign::Overloaded(Some(SECOND * 86_400)), now);
-        assert!(pace.opens_at() <= now + RETRY_AFTER_MAX);
+        assert!(pace.opens_at(0).unwrap() <= now + RETRY_AFTER_MAX);
     }
 
     #[test]

@@ -317,10 +317,10 @@ impl Planner {
         let mut is_behind = false;
         let log_id = self.head.borrow().log_id;
         for flow in &mut self.flows {
-            let Some(after) = flow.reads_after(self.position) else {
+            let Some((after, events)) = flow.reads_after(self.position) else {
                 continue;
             };
-            let rows = self.reader.after(after, READ)?;
+            let rows = self.reader.after(after, ReadLimit { events, ..READ })?;
             let end = rows.last().map_or(self.position, Row::sequence);
             // What is past the live position comes that way.
             let mut rows = rows
