@@ -488,12 +488,26 @@ impl Flow {
         self.row.expired += events;
     }
 
-    /// Takes over another configuration.
+    /// Takes over another configuration. What was read past the cursor is read again: the old one has judged it.
     pub(crate) fn reconfigure(&mut self, subscriber: Arc<Subscriber>, now: Instant) {
-        let config = &subscriber.config;
-        self.pace = Pace::new(config.rate, config.concurrency, now);
+        let (config, old) = (&subscriber.config, &self.subscriber.config);
+        if (config.rate, config.concurrency) != (old.rate, old.concurrency) {
+            self.pace = Pace::new(config.rate, config.concurrency, now);
+        }
         self.subscriber = subscriber;
         self.may_be_due = true;
+        self.ready.clear();
+        self.ready_bytes = 0;
+        self.unwanted = 0;
+        self.read = self.row.cursor;
+        self.is_attached = false;
+    }
+
+    /// Takes back attempts that could not be saved and so were not made: their rows are due again as they are.
+    pub(crate) fn drop_unsent(&mut self) {
+        for attempt in mem::take(&mut self.starting) {
+            self.under_way.remove(&attempt.decoded.sequence());
+        }
     }
 
     /// How it stands, with as many rows pending, and an oldest event that it has not got for so long.

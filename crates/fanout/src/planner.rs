@@ -6,6 +6,7 @@
 mod steering;
 
 use std::{
+    collections::BTreeMap,
     io,
     sync::{Arc, OnceLock},
     thread::{self, JoinHandle},
@@ -39,8 +40,10 @@ pub use steering::{SteerError, Steering};
 /// What the fan-out works on.
 #[derive(Debug)]
 pub struct Parts {
-    /// Followed, and kept until every subscription has passed.
+    /// Followed.
     pub journal: Arc<Journal>,
+    /// Keeps the journal's events until every subscription has passed them. Made before anybody else releases any.
+    pub holder: Holder,
     /// What is known of subscriptions and deliveries.
     pub deliveries: Deliveries,
     /// Knows the plug-ins, which tell whom an event is about.
@@ -63,7 +66,6 @@ pub struct Fanout {
 struct Planner {
     parts: Parts,
     reader: Reader,
-    holder: Holder,
     head: watch::Receiver<Head>,
     /// Every row up to here was read live.
     position: Sequence,
@@ -77,11 +79,25 @@ struct Planner {
     ticked: Instant,
     /// Nothing is read and begun before, after a failure.
     stalled_until: Option<Instant>,
+    /// Subscriptions that take the place of the present ones.
+    wanted: Option<Vec<Arc<Subscriber>>>,
+    /// Subscriptions of which the state has something left that nobody wants.
+    removed: Vec<String>,
+    /// Everything that was saved before is on the disk, also after a power cut.
+    synced: Instant,
+    upkept: Upkept,
 }
 
-/// The fan-out could not start.
+/// When dead letters were looked through, and by which clock they grow old.
+struct Upkept {
+    last: Instant,
+    began: Instant,
+    began_ms: u64,
+}
+
+/// The fan-out could not start, or go on.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum PlanError {
     /// The state can't be read or written.
     #[error(transparent)]
     State(#[from] StateError),
@@ -105,6 +121,15 @@ const TICK: Duration = Duration::from_millis(250);
 /// The pause after the log or the state failed.
 const STALL: Duration = Duration::from_secs(1);
 
+/// How often the state is synced, before the log may delete what it says is passed.
+const SYNC_EVERY: Duration = Duration::from_secs(10);
+
+/// How often old dead letters are looked for.
+const EXPIRE_EVERY: Duration = Duration::from_mins(1);
+
+/// So much further than time has gone by since the start the clock may be: dead letters outlive one that jumps.
+const CLOCK_AHEAD_MAX: Duration = Duration::from_hours(1);
+
 // === impl Fanout ===
 
 impl Fanout {
@@ -113,12 +138,11 @@ impl Fanout {
     /// # Errors
     ///
     /// When the state can't be read or written, or no thread can be had.
-    pub fn start(parts: Parts, subscribers: Vec<Arc<Subscriber>>) -> Result<Self, StartError> {
+    pub fn start(parts: Parts, subscribers: Vec<Arc<Subscriber>>) -> Result<Self, PlanError> {
         let (steering, wishes) = Steering::new();
         let mut planner = Planner::new(parts, wishes)?;
-        planner.configure(subscribers)?;
-        // From the first ack on, a crash must find a cursor for each subscription.
-        planner.save()?;
+        planner.wanted = Some(subscribers);
+        planner.configure()?;
         planner.report()?;
         let (stop, deadline) = (planner.stop.clone(), Arc::clone(&planner.deadline));
         let board = planner.board.clone();
@@ -166,12 +190,11 @@ impl Fanout {
 // === impl Planner ===
 
 impl Planner {
-    fn new(parts: Parts, wishes: mpsc::Receiver<Wish>) -> Result<Self, StartError> {
+    fn new(parts: Parts, wishes: mpsc::Receiver<Wish>) -> Result<Self, PlanError> {
         let head = parts.journal.head();
         let position = head.borrow().sequence;
         Ok(Self {
             reader: parts.journal.reader(),
-            holder: parts.journal.holder(),
             head,
             position,
             flows: Vec::new(),
@@ -182,6 +205,10 @@ impl Planner {
             deadline: Arc::default(),
             ticked: Instant::now(),
             stalled_until: None,
+            wanted: None,
+            removed: Vec::new(),
+            synced: Instant::now(),
+            upkept: Upkept::new(),
             parts,
         })
     }
@@ -239,7 +266,7 @@ impl Planner {
         if self.stalled_until.take().is_some() {
             self.save()?;
         }
-        self.tick()?;
+        self.tick();
         self.collect();
         self.save()?;
         self.retry()?;
@@ -297,6 +324,11 @@ impl Planner {
 
     /// Reads on at the live position; tells whether there was anything.
     fn read_live(&mut self) -> Result<bool, ReadError> {
+        if !self.flows.iter().any(Flow::is_attached) {
+            // Nobody would be offered anything.
+            self.position = self.head.borrow().sequence;
+            return Ok(false);
+        }
         let rows = self.reader.after(self.position, READ)?;
         let Some(last) = rows.last().map(Row::sequence) else {
             return Ok(false);
@@ -352,25 +384,33 @@ impl Planner {
         Ok(())
     }
 
-    fn tick(&mut self) -> Result<(), Box<dyn std::error::Error>> {
+    /// What is done several times a second. Its failures keep no event from its subscriptions.
+    fn tick(&mut self) {
         if self.ticked.elapsed() < TICK {
-            return Ok(());
+            return;
         }
         self.ticked = Instant::now();
         for flow in &mut self.flows {
             flow.look_again();
             self.courier.tidy(flow.subscriber());
         }
-        self.expire()?;
-        self.report()?;
-        Ok(())
+        let done = self.configure().and_then(|()| Ok(self.remove()?));
+        let done = done.and_then(|()| Ok(self.expire()?));
+        if let Err(error) = done.and_then(|()| self.report()) {
+            tell(&error);
+        }
     }
 
     /// Forgets the dead letters that are old enough.
     fn expire(&mut self) -> Result<(), StateError> {
+        if self.upkept.last.elapsed() < EXPIRE_EVERY {
+            return Ok(());
+        }
+        self.upkept.last = Instant::now();
+        let now_ms = self.upkept.now_ms();
         for flow in &mut self.flows {
             let kept = flow.subscriber().config.dead_letters;
-            let before_ms = now_ms().saturating_sub(millis(kept));
+            let before_ms = now_ms.saturating_sub(millis(kept));
             let expired = self.parts.deliveries.expire(flow.name(), before_ms)?;
             flow.expired(expired);
         }
@@ -378,7 +418,7 @@ impl Planner {
     }
 
     /// Tells how the subscriptions stand, and which events nobody needs any more.
-    fn report(&mut self) -> Result<(), StartError> {
+    fn report(&mut self) -> Result<(), PlanError> {
         let counts = self.parts.deliveries.counts()?;
         let oldest = self.parts.deliveries.oldest_pending()?;
         let head = self.head.borrow().sequence;
@@ -395,7 +435,12 @@ impl Planner {
         }
         self.parts.observer.stands(&standings);
         self.board.set(standings);
-        self.holder.release(through);
+        // A power cut may take back what is not synced, and the events it then needs must be there.
+        if self.synced.elapsed() >= SYNC_EVERY {
+            self.parts.deliveries.sync()?;
+            self.synced = Instant::now();
+            self.parts.holder.release(through);
+        }
         Ok(())
     }
 
@@ -412,38 +457,72 @@ impl Planner {
         })
     }
 
-    /// Exchanges the subscriptions; those that stay keep their place.
-    fn configure(&mut self, subscribers: Vec<Arc<Subscriber>>) -> Result<(), StartError> {
+    /// Exchanges the subscriptions for those that are wanted; those that stay keep their place. All of it or nothing: what
+    /// fails is tried again with the next tick.
+    fn configure(&mut self) -> Result<(), PlanError> {
+        let Some(wanted) = &self.wanted else {
+            return Ok(());
+        };
         let known = self.parts.deliveries.subscriptions()?;
+        let mut begun = BTreeMap::new();
+        for subscriber in wanted {
+            let name = &*subscriber.name;
+            if !self.flows.iter().any(|flow| flow.name() == name) {
+                begun.insert(name.to_owned(), self.begun(subscriber, known.get(name))?);
+            }
+        }
         let now = Instant::now();
         let mut flows = Vec::new();
-        for subscriber in subscribers {
+        for subscriber in self.wanted.take().into_iter().flatten() {
             let mut olds = self.flows.iter();
             if let Some(place) = olds.position(|flow| *flow.name() == *subscriber.name) {
                 let mut flow = self.flows.swap_remove(place);
                 flow.reconfigure(subscriber, now);
                 flows.push(flow);
-                continue;
+            } else if let Some((row, lanes)) = begun.remove(&*subscriber.name) {
+                flows.push(Flow::new(subscriber, row, lanes, now));
             }
-            let row = match known.get(&*subscriber.name) {
-                Some(row) => row.clone(),
-                None => Subscription {
-                    cursor: self.first(subscriber.start)?,
-                    ..Subscription::default()
-                },
-            };
-            let lanes = self.parts.deliveries.lanes(&subscriber.name)?;
-            flows.push(Flow::new(subscriber, row, lanes, now));
         }
         self.flows = flows;
-        for name in known.into_keys() {
-            if !self.flows.iter().any(|flow| flow.name() == name) {
-                self.parts.deliveries.remove(&name)?;
-                warn!(
-                    subscription = name,
-                    "it is not configured any more; what was due to it is forgotten"
-                );
+        let is_gone = |name: &String| !self.flows.iter().any(|flow| flow.name() == name);
+        self.removed = known.into_keys().filter(is_gone).collect();
+        // From the next ack on, a crash or a power cut must find a cursor for each subscription.
+        self.save()?;
+        Ok(self.parts.deliveries.sync()?)
+    }
+
+    /// What is known of a subscription that begins to be served, and its lanes.
+    fn begun(
+        &self,
+        subscriber: &Subscriber,
+        known: Option<&Subscription>,
+    ) -> Result<(Subscription, BTreeMap<u64, u64>), PlanError> {
+        let Some(row) = known else {
+            let row = Subscription {
+                cursor: self.first(subscriber.start)?,
+                ..Subscription::default()
+            };
+            return Ok((row, BTreeMap::new()));
+        };
+        // The files of a backup may be of different times.
+        let row = Subscription {
+            cursor: row.cursor.min(self.head.borrow().sequence),
+            ..row.clone()
+        };
+        Ok((row, self.parts.deliveries.lanes(&subscriber.name)?))
+    }
+
+    /// Forgets what was due to subscriptions that are no longer configured.
+    fn remove(&mut self) -> Result<(), StateError> {
+        while let Some(name) = self.removed.pop() {
+            if let Err(error) = self.parts.deliveries.remove(&name) {
+                self.removed.push(name);
+                return Err(error);
             }
+            warn!(
+                subscription = name,
+                "it is not configured any more; what was due to it is forgotten"
+            );
         }
         Ok(())
     }
@@ -464,6 +543,8 @@ impl Planner {
     /// Lets attempts under way end in the time that is left, then saves.
     async fn finish(mut self) {
         let deadline = self.deadline.get().copied().unwrap_or_else(Instant::now);
+        let is_unsent = |flow: &mut Flow| flow.drop_unsent();
+        self.flows.iter_mut().for_each(is_unsent);
         self.collect();
         while self.flows.iter().any(|flow| flow.under_way() > 0)
             && timeout_at(deadline.into(), self.courier.news())
@@ -472,6 +553,7 @@ impl Planner {
         {
             self.collect();
         }
+        self.collect();
         if self.flows.iter().any(|flow| flow.under_way() > 0) {
             warn!("attempts are still under way; they are made again after the next start");
         }
@@ -480,6 +562,24 @@ impl Planner {
             error!(%error, "what was delivered last is not saved; it is delivered again");
         }
         self.courier.stop();
+    }
+}
+
+// === impl Upkept ===
+
+impl Upkept {
+    fn new() -> Self {
+        Self {
+            last: Instant::now(),
+            began: Instant::now(),
+            began_ms: now_ms(),
+        }
+    }
+
+    /// The clock, as far as it can be believed.
+    fn now_ms(&self) -> u64 {
+        let most = self.began.elapsed() + CLOCK_AHEAD_MAX;
+        now_ms().min(self.began_ms.saturating_add(millis(most)))
     }
 }
 

@@ -279,17 +279,7 @@ impl State {
     ///
     /// [`StateError::Write`].
     pub fn sync(&self) -> Result<(), StateError> {
-        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let synced = self.connection.query_row(checkpoint, [], |row| {
-            let (log_frames, moved_frames): (i64, i64) = (row.get(1)?, row.get(2)?);
-            // Another writer, or a reader of the past, may keep some back: no error to SQLite.
-            if moved_frames < log_frames {
-                let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-                return Err(rusqlite::Error::SqliteFailure(busy, None));
-            }
-            Ok(())
-        });
-        synced.map_err(|error| write_error(&self.path, error))
+        sync(&self.connection, &self.path)
     }
 
     /// Forgets dead outcomes of events up to `through`, which the log no longer has.
@@ -395,6 +385,21 @@ fn write<T>(
         Ok(answer)
     });
     written.map_err(|error| write_error(path, error))
+}
+
+/// Moves the write-ahead file into the database, which syncs both.
+fn sync(connection: &Connection, path: &Path) -> Result<(), StateError> {
+    let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let synced = connection.query_row(checkpoint, [], |row| {
+        let (log_frames, moved_frames): (i64, i64) = (row.get(1)?, row.get(2)?);
+        // Another writer, or a reader of the past, may keep some back: no error to SQLite.
+        if moved_frames < log_frames {
+            let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+            return Err(rusqlite::Error::SqliteFailure(busy, None));
+        }
+        Ok(())
+    });
+    synced.map_err(|error| write_error(path, error))
 }
 
 fn write_error(path: &Path, error: rusqlite::Error) -> StateError {

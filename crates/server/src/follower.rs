@@ -51,8 +51,10 @@ use stall::Stall;
 /// What the follower works on.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    /// Followed, and told how far it may be trimmed.
+    /// Followed.
     pub journal: Arc<Journal>,
+    /// Keeps the journal's events until they are handled.
+    pub holder: Holder,
     /// Filled with every event's subjects.
     pub index: Arc<Index>,
     /// Keeps cursors, outcomes and drift.
@@ -83,8 +85,6 @@ pub(crate) struct Running {
 pub(crate) struct Follower {
     parts: Parts,
     reader: Reader,
-    /// Keeps what is not handled.
-    holder: Holder,
     head: watch::Receiver<Head>,
     /// Every row up to here was read live.
     position: Sequence,
@@ -201,7 +201,6 @@ impl Follower {
         let places = places(&commands, parts.dispatcher.iter().len());
         Ok(Self {
             reader: parts.journal.reader(),
-            holder: parts.journal.holder(),
             head,
             position,
             places,

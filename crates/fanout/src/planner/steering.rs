@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gateway_journal::{DeliveryStatus, Pause, PauseReason, Sequence};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Planner, StartError, now_ms, tell};
+use super::{PlanError, Planner, now_ms, tell};
 use crate::{flow::Flow, subscriber::Subscriber};
 
 /// Steers the fan-out from elsewhere.
@@ -107,13 +107,14 @@ impl Planner {
     pub(super) fn grant(&mut self, wish: Wish) {
         let (done, reply) = match wish {
             Wish::Configure(subscribers, reply) => {
-                (self.configure(subscribers).map_err(failed), reply)
+                self.wanted = Some(subscribers);
+                (self.configure().map_err(failed), reply)
             }
             Wish::Pause(name, is_paused, reply) => (self.pause(name, is_paused), reply),
             Wish::Retry(name, events, reply) => (self.retry_dead(name, &events), reply),
         };
         let saved = done.and_then(|()| {
-            let saved = self.save().map_err(StartError::from);
+            let saved = self.save().map_err(PlanError::from);
             saved.and_then(|()| self.report()).map_err(failed)
         });
         // Whoever asked may have gone.
@@ -152,7 +153,7 @@ impl Planner {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn failed(error: StartError) -> SteerError {
+fn failed(error: PlanError) -> SteerError {
     tell(&error);
     SteerError::Failed
 }

@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use rusqlite::{Connection, OpenFlags, params};
 use serde::{Deserialize, Serialize};
 
-use super::{State, StateError, file::BUSY_TIMEOUT, read_error, write};
+use super::{State, StateError, file::BUSY_TIMEOUT, read_error, sync, write};
 use crate::{
     Sequence, StoredEvent,
     sqlite::{restored, stored},
@@ -320,22 +320,24 @@ impl Deliveries {
         self.read(|connection| row::copied(connection, subscription, sequence))
     }
 
-    /// Forgets what died before `before_ms`, in several transactions, and counts it as expired. Returns how many.
+    /// Forgets what died before `before_ms`, some hundreds at a time, and counts it as expired. Returns how many.
     ///
     /// # Errors
     ///
-    /// [`StateError::Write`]; what was forgotten until then is counted.
+    /// [`StateError::Write`].
     pub fn expire(&mut self, subscription: &str, before_ms: u64) -> Result<u64, StateError> {
-        let mut expired = 0;
-        loop {
-            let some = write(&mut self.connection, &self.path, |connection| {
-                row::expire(connection, subscription, before_ms, FORGET_MAX)
-            })?;
-            expired += some;
-            if some < FORGET_MAX {
-                return Ok(expired);
-            }
-        }
+        write(&mut self.connection, &self.path, |connection| {
+            row::expire(connection, subscription, before_ms, FORGET_MAX)
+        })
+    }
+
+    /// Syncs what was saved: it survives a power cut from here on. Blocks on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Write`].
+    pub fn sync(&self) -> Result<(), StateError> {
+        sync(&self.connection, &self.path)
     }
 
     /// Forgets a subscription that is no longer configured, and then, in several transactions, its deliveries.

@@ -58,6 +58,7 @@ impl Fixture {
         let handlers = Handlers::new(&dispatcher, &metrics, &config_of_handlers, deadline);
         let parts = Parts {
             traces: Traces::default(),
+            holder: journal.holder(),
             journal,
             index: Arc::new(Index::open(&config.path, log_id, "test").unwrap()),
             state: State::open(&config.path, log_id).unwrap(),

@@ -126,7 +126,7 @@ impl Follower {
             let oldest = self.parts.state.oldest_parked(command)?;
             through = oldest.map_or(through, |oldest| through.min(oldest.saturating_sub(1)));
         }
-        self.holder.release(through);
+        self.parts.holder.release(through);
         Ok(())
     }
 

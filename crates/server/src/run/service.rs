@@ -100,6 +100,8 @@ impl Service {
             &config.callbacks,
         ));
         let deliveries = Deliveries::open(&stores.state)?;
+        // Both before either releases anything.
+        let (followed, passed_on) = (stores.journal.holder(), stores.journal.holder());
         let shown = Shown {
             index: Arc::clone(&stores.index),
             state: stores.state.reader(),
@@ -108,6 +110,7 @@ impl Service {
         };
         let follower = Follower::start(follower::Parts {
             journal: Arc::clone(&stores.journal),
+            holder: followed,
             index: stores.index,
             state: stores.state,
             dispatcher,
@@ -119,6 +122,7 @@ impl Service {
         let fanout = Fanout::start(
             gateway_fanout::Parts {
                 journal: Arc::clone(&stores.journal),
+                holder: passed_on,
                 deliveries,
                 dispatcher: shown.dispatcher.clone(),
                 observer: Arc::clone(&metrics.fanout) as _,
