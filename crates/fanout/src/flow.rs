@@ -163,7 +163,8 @@ impl Flow {
 
     /// Where it reads on, when the live reading at `position` does not do it for it and there is room.
     pub(crate) fn reads_after(&mut self, position: Sequence) -> Option<Sequence> {
-        self.is_attached |= self.read >= position;
+        // One that is ahead starts with what is to come: the live reading would take it back.
+        self.is_attached |= self.read == position;
         let wants_more = !self.is_attached && self.has_room() && self.is_active();
         wants_more.then_some(self.read)
     }
@@ -175,9 +176,10 @@ impl Flow {
         }
     }
 
-    /// Its own reading has come to `position`.
-    pub(crate) fn has_read(&mut self, position: Sequence) {
+    /// Its own reading has come to `position`, the live one to `live`.
+    pub(crate) fn has_read(&mut self, position: Sequence, live: Sequence) {
         self.read = self.read.max(position);
+        self.is_attached |= self.read == live;
     }
 
     /// Whether the live reading feeds it.
@@ -247,12 +249,26 @@ impl Flow {
         now: Instant,
         now_ms: u64,
     ) {
-        if let Some(decoded) = decoded {
-            return self.begin(delivery, decoded, now, now_ms);
+        let Some(decoded) = decoded else {
+            delivery.reason = Some(DeliveryReason::Damaged);
+            delivery.since_ms = now_ms;
+            return self.die(delivery, None);
+        };
+        if self.was_last(&delivery) {
+            return self.die(delivery, Some(decoded));
         }
-        delivery.reason = Some(DeliveryReason::Damaged);
-        delivery.since_ms = now_ms;
-        self.die(delivery, None);
+        self.begin(delivery, decoded, now, now_ms);
+    }
+
+    /// Whether the process has ended in the last attempt that the schedule has: another one may end it, too.
+    fn was_last(&self, delivery: &Delivery) -> bool {
+        let schedule = &self.subscriber.schedule;
+        let (first_ms, since_ms) = (delivery.first_ms, delivery.since_ms);
+        delivery.reason == Some(DeliveryReason::Interrupted)
+            && delivery.attempts > 0
+            && schedule
+                .next(delivery.attempts, first_ms, since_ms)
+                .is_none()
     }
 
     /// All that was due has been seen, or not.
@@ -276,10 +292,14 @@ impl Flow {
             let Some(front) = self.ready.front() else {
                 return self.pass_over_the_rest();
             };
-            let is_behind = front
-                .lane
-                .is_some_and(|lane| self.lanes.contains_key(&lane));
-            if !is_behind && self.pace.room(now, self.under_way.len()) == 0 {
+            let is_behind = self.is_behind(front);
+            let has_room = if is_behind {
+                // While it is down its backlog is the log.
+                !self.pace.is_down()
+            } else {
+                self.pace.room(now, self.under_way.len()) > 0
+            };
+            if !has_room {
                 return;
             }
             let Some(ready) = self.ready.pop_front() else {
@@ -287,6 +307,12 @@ impl Flow {
             };
             self.take(ready, is_behind, now, now_ms);
         }
+    }
+
+    /// Whether its lane has a row, which comes first.
+    fn is_behind(&self, ready: &Ready) -> bool {
+        let lane = ready.lane;
+        lane.is_some_and(|lane| self.lanes.contains_key(&lane))
     }
 
     fn pass_over_the_rest(&mut self) {
@@ -422,8 +448,12 @@ impl Flow {
 
     /// When time alone lets something begin.
     pub(crate) fn opens_at(&self) -> Option<Instant> {
-        let waits = !self.ready.is_empty() || self.may_be_due;
-        (waits && self.is_active()).then(|| self.pace.opens_at())
+        let front = self.ready.front();
+        let waits = self.may_be_due || front.is_some_and(|front| !self.is_behind(front));
+        if !waits || !self.is_active() {
+            return None;
+        }
+        self.pace.opens_at(self.under_way.len())
     }
 
     /// Tries a dead letter again, from its first attempt on.
@@ -547,4 +577,133 @@ fn reason(failure: DeliverFailure) -> DeliveryReason {
 
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::Proof;
+    use rustls::RootCertStore;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{Named, Secret, Secrets, Start};
+
+    const NOW_MS: u64 = 1_700_000_000_000;
+
+    /// In the order of accounts, where there are any; events without filter.
+    fn flow(cursor: Sequence) -> Flow {
+        let keys = r#"{"url":"http://127.0.0.1/","secret_files":[],"order":"accounts","retries":["1s"],"give_up_after":"10s","concurrency":2}"#;
+        let secret: Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
+        let named = Named {
+            url: "http://127.0.0.1/".parse().unwrap(),
+            secrets: Secrets::new(vec![secret]).unwrap(),
+            roots: Arc::new(RootCertStore::empty()),
+            start: Start::Now,
+        };
+        let config = serde_json::from_str(keys).unwrap();
+        let subscriber = Subscriber::new("billing", &config, named).unwrap();
+        let row = Subscription {
+            cursor,
+            ..Subscription::default()
+        };
+        let lanes = BTreeMap::new();
+        Flow::new(Arc::new(subscriber), row, lanes, Instant::now())
+    }
+
+    fn event(sequence: Sequence, account: &str) -> Arc<Decoded> {
+        Arc::new(Decoded {
+            id: EventId::new(Uuid::from_u128(1), sequence, NOW_MS),
+            envelope: Arc::new(Envelope {
+                app: "shop".to_owned(),
+                sdk_app_id: 1,
+                command: "A.B".to_owned(),
+                received_ms: NOW_MS,
+                client_ip: None,
+                platform: None,
+                request_id: None,
+                peer: None,
+                proof: Proof::default(),
+                simulated: false,
+                verdict: None,
+                trace: None,
+            }),
+            body: Bytes::new(),
+            subjects: Subjects::default().accounts([account]),
+            time: None,
+        })
+    }
+
+    /// The events whose attempts begin now.
+    fn begun(flow: &mut Flow, now: Instant, now_ms: u64) -> Vec<Sequence> {
+        flow.advance(now, now_ms);
+        let attempts = flow.saved();
+        attempts
+            .iter()
+            .map(|attempt| attempt.decoded.sequence())
+            .collect()
+    }
+
+    #[test]
+    fn one_that_starts_ahead_of_the_live_reading_is_not_taken_back() {
+        let mut flow = flow(10);
+        assert_eq!(flow.reads_after(7), Some(10), "there is nothing yet");
+        assert!(!flow.is_attached());
+        assert_eq!(flow.reads_after(10), None);
+        assert!(flow.is_attached());
+    }
+
+    #[test]
+    fn one_that_has_caught_up_is_fed_at_once() {
+        let mut flow = flow(3);
+        assert_eq!(flow.reads_after(7), Some(3));
+        flow.has_read(5, 7);
+        assert!(!flow.is_attached());
+        flow.has_read(7, 7);
+        assert!(flow.is_attached());
+    }
+
+    #[test]
+    fn an_event_that_ended_the_process_in_its_last_attempt_is_given_up() {
+        let row = |since_ms| Delivery {
+            subscription: "billing".to_owned(),
+            sequence: 1,
+            command: "A.B".to_owned(),
+            status: DeliveryStatus::Pending,
+            attempts: 9,
+            first_ms: NOW_MS,
+            due_ms: since_ms,
+            lane: None,
+            reason: Some(DeliveryReason::Interrupted),
+            detail: None,
+            since_ms,
+        };
+        for (after_ms, is_dead) in [(9_000, false), (9_001, true)] {
+            let (mut flow, since_ms) = (flow(1), NOW_MS + after_ms);
+            let event = Some(event(1, "alice"));
+            // However long the gateway was away.
+            let now_ms = since_ms + 1_000_000;
+            flow.retry(row(since_ms), event, Instant::now(), now_ms);
+            assert_eq!(flow.row().dead, u64::from(is_dead));
+            assert_eq!(flow.saved().is_empty(), is_dead);
+        }
+    }
+
+    #[test]
+    fn while_it_is_down_its_cursor_stands_still() {
+        let (mut flow, now) = (flow(0), Instant::now());
+        for sequence in 1..=2 {
+            assert!(flow.offer(&event(sequence, "alice")));
+        }
+        assert_eq!(begun(&mut flow, now, NOW_MS), [1]);
+        assert_eq!(flow.row().cursor, 2, "the second is a row behind the first");
+        while !flow.pace.is_down() {
+            flow.pace.end(Sign::Down, now);
+        }
+        assert!(flow.offer(&event(3, "alice")));
+        assert!(begun(&mut flow, now, NOW_MS).is_empty());
+        assert_eq!(flow.row().cursor, 2);
+        flow.pace.end(Sign::Well, now);
+        assert!(begun(&mut flow, now, NOW_MS).is_empty());
+        assert_eq!(flow.row().cursor, 3);
+    }
 }

@@ -15,8 +15,10 @@ pub(crate) struct Pace {
     /// At once, as things are: halved by an overloaded subscriber, and one more after each round of successes.
     concurrency: f64,
     failures: u32,
-    /// Nothing starts before.
+    /// Nothing starts before: it is taken for down.
     rests_until: Option<Instant>,
+    /// Nothing starts before: it has asked for that, and a success of the same time does not take it back.
+    asked_until: Option<Instant>,
     /// One attempt is under way that shows whether the other side is back.
     is_probing: bool,
 }
@@ -59,31 +61,47 @@ impl Pace {
             concurrency: concurrency.max(1) as f64,
             failures: 0,
             rests_until: None,
+            asked_until: None,
             is_probing: false,
         }
     }
 
     /// How many attempts may start now beside those that are under way.
     pub(crate) fn room(&self, now: Instant, under_way: usize) -> usize {
-        if self.rests_until.is_some_and(|until| now < until) {
+        if self.closed_until().is_some_and(|until| now < until) {
             return 0;
         }
         if self.is_down() {
             return usize::from(!self.is_probing);
         }
-        let at_once = (self.concurrency as usize).max(1);
         let even = (now + BURST).saturating_duration_since(self.next);
         let by_rate = 1 + even.as_nanos() / self.interval.as_nanos().max(1);
         let by_rate = if now + BURST < self.next { 0 } else { by_rate };
-        at_once
+        self.at_once()
             .saturating_sub(under_way)
             .min(usize::try_from(by_rate).unwrap_or(usize::MAX))
     }
 
-    /// When there may be room again, if it is only a matter of time.
-    pub(crate) fn opens_at(&self) -> Instant {
+    /// When there is room, if that is only a matter of time; `None` when an attempt has to end first.
+    pub(crate) fn opens_at(&self, under_way: usize) -> Option<Instant> {
+        let is_full = if self.is_down() {
+            self.is_probing
+        } else {
+            self.at_once() <= under_way
+        };
+        if is_full {
+            return None;
+        }
         let even = self.next.checked_sub(BURST).unwrap_or(self.next);
-        self.rests_until.map_or(even, |until| even.max(until))
+        Some(self.closed_until().map_or(even, |until| even.max(until)))
+    }
+
+    fn at_once(&self) -> usize {
+        (self.concurrency as usize).max(1)
+    }
+
+    fn closed_until(&self) -> Option<Instant> {
+        self.rests_until.max(self.asked_until)
     }
 
     /// An attempt starts.
@@ -106,7 +124,8 @@ impl Pace {
             Sign::Overloaded(retry_after) => {
                 self.concurrency = (self.concurrency / 2.0).max(1.0);
                 if let Some(asked) = retry_after {
-                    self.rest(now + asked.min(RETRY_AFTER_MAX));
+                    let until = now + asked.min(RETRY_AFTER_MAX);
+                    self.asked_until = self.asked_until.max(Some(until));
                 }
                 self.fail(now);
             }
@@ -124,12 +143,9 @@ impl Pace {
         if self.is_down() {
             let doublings = (self.failures - FAILURES_MAX).min(16);
             let rest = REST_MIN * (1 << doublings);
-            self.rest(now + rest.min(REST_MAX));
+            let until = now + rest.min(REST_MAX);
+            self.rests_until = self.rests_until.max(Some(until));
         }
-    }
-
-    fn rest(&mut self, until: Instant) {
-        self.rests_until = self.rests_until.max(Some(until));
     }
 }
 
@@ -139,6 +155,10 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn opens_at(pace: &Pace) -> Instant {
+        pace.opens_at(0).unwrap()
+    }
+
     #[test]
     fn no_more_at_once_than_allowed() {
         let now = Instant::now();
@@ -146,6 +166,8 @@ mod tests {
         assert_eq!(pace.room(now, 0), 4);
         assert_eq!(pace.room(now, 3), 1);
         assert_eq!(pace.room(now, 9), 0);
+        assert!(pace.opens_at(3).is_some_and(|opens| opens <= now));
+        assert_eq!(pace.opens_at(4), None, "time alone makes no room");
     }
 
     #[test]
@@ -166,7 +188,7 @@ mod tests {
         }
         let now = began + SECOND * 100 + Duration::from_millis(999);
         assert_eq!(pace.room(now, 0), 0);
-        assert!(pace.room(pace.opens_at(), 0) > 0);
+        assert!(pace.room(opens_at(&pace), 0) > 0);
     }
 
     #[test]
@@ -180,15 +202,16 @@ mod tests {
         let mut rests = Vec::new();
         for _ in 0..8 {
             assert_eq!(pace.room(now, 0), 0);
-            rests.push(pace.opens_at().duration_since(now).as_secs());
-            now = pace.opens_at();
+            rests.push(opens_at(&pace).duration_since(now).as_secs());
+            now = opens_at(&pace);
             assert_eq!(pace.room(now, 0), 1);
             pace.start(now);
             assert_eq!(pace.room(now, 1), 0, "one only");
+            assert_eq!(pace.opens_at(1), None);
             pace.end(Sign::Down, now);
         }
         assert_eq!(rests, [1, 2, 4, 8, 16, 32, 60, 60]);
-        now = pace.opens_at();
+        now = opens_at(&pace);
         pace.start(now);
         pace.end(Sign::Well, now);
         assert_eq!(pace.room(now + SECOND, 0), 8);
@@ -213,7 +236,17 @@ mod tests {
         }
         assert_eq!(pace.room(now, 0), 16);
         pace.end(Sign::Overloaded(Some(SECOND * 86_400)), now);
-        assert!(pace.opens_at() <= now + RETRY_AFTER_MAX);
+        assert!(opens_at(&pace) <= now + RETRY_AFTER_MAX);
+    }
+
+    #[test]
+    fn a_success_does_not_take_back_what_was_asked_for() {
+        let now = Instant::now();
+        let mut pace = Pace::new(1_000, 4, now);
+        pace.end(Sign::Overloaded(Some(SECOND * 5)), now);
+        pace.end(Sign::Well, now);
+        assert_eq!(pace.room(now + SECOND * 4, 0), 0);
+        assert!(pace.room(now + SECOND * 5, 0) > 0);
     }
 
     #[test]

@@ -282,10 +282,9 @@ impl Planner {
             let limit = room + flow.under_way();
             let due = self.parts.deliveries.due(flow.name(), now_ms, limit)?;
             let is_all = due.len() < limit;
-            for delivery in due {
-                if flow.is_under_way(delivery.sequence) {
-                    continue;
-                }
+            let mut due = due;
+            due.retain(|delivery| !flow.is_under_way(delivery.sequence));
+            for delivery in due.into_iter().take(room) {
                 let event = event_of(&delivery, &self.reader, &self.parts.deliveries)?;
                 let decoded = event.map(|event| decode(event, log_id, &self.parts.dispatcher));
                 flow.retry(delivery, decoded, now, now_ms);
@@ -327,7 +326,7 @@ impl Planner {
                 .into_iter()
                 .take_while(|row| row.sequence() <= self.position);
             if rows.all(|row| offer_to(flow, row, log_id, &self.parts.dispatcher)) {
-                flow.has_read(end.min(self.position));
+                flow.has_read(end.min(self.position), self.position);
                 is_behind |= end < self.position;
             }
         }
@@ -416,15 +415,12 @@ impl Planner {
     fn configure(&mut self, subscribers: Vec<Arc<Subscriber>>) -> Result<(), StartError> {
         let known = self.parts.deliveries.subscriptions()?;
         let now = Instant::now();
-        let mut flows = Vec::new();
-        for subscriber in subscribers {
-            let mut olds = self.flows.iter();
-            if let Some(place) = olds.position(|flow| *flow.name() == *subscriber.name) {
-                let mut flow = self.flows.swap_remove(place);
-                flow.reconfigure(subscriber, now);
-                flows.push(flow);
-                continue;
-            }
+        // What can fail comes first: those that are here must not be lost half-way.
+        let mut news = Vec::new();
+        let (stays, comes): (Vec<_>, Vec<_>) = subscribers
+            .into_iter()
+            .partition(|subscriber| self.place(&subscriber.name).is_some());
+        for subscriber in comes {
             let row = match known.get(&*subscriber.name) {
                 Some(row) => row.clone(),
                 None => Subscription {
@@ -433,8 +429,18 @@ impl Planner {
                 },
             };
             let lanes = self.parts.deliveries.lanes(&subscriber.name)?;
-            flows.push(Flow::new(subscriber, row, lanes, now));
+            news.push(Flow::new(subscriber, row, lanes, now));
         }
+        let mut flows = Vec::new();
+        for subscriber in stays {
+            if let Some(place) = self.place(&subscriber.name) {
+                let mut flow = self.flows.swap_remove(place);
+                flow.reconfigure(subscriber, now);
+                flows.push(flow);
+            }
+        }
+        flows.append(&mut news);
+        flows.sort_by(|one, other| one.name().cmp(other.name()));
         self.flows = flows;
         for name in known.into_keys() {
             if !self.flows.iter().any(|flow| flow.name() == name) {
@@ -446,6 +452,10 @@ impl Planner {
             }
         }
         Ok(())
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        self.flows.iter().position(|flow| flow.name() == name)
     }
 
     /// The cursor of a new subscription.
