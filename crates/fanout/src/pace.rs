@@ -13,7 +13,9 @@ pub(crate) struct Pace {
     next: Instant,
     concurrency_max: usize,
     /// At once, as things are: halved by an overloaded subscriber, and one more after each round of successes.
-    concurrency: f64,
+    concurrency: usize,
+    /// Successes since it was changed.
+    successes: usize,
     failures: u32,
     /// Nothing starts before: it is taken for down.
     rests_until: Option<Instant>,
@@ -58,7 +60,8 @@ impl Pace {
             interval: Duration::from_secs(1) / rate.max(1),
             next: now,
             concurrency_max: concurrency.max(1),
-            concurrency: concurrency.max(1) as f64,
+            concurrency: concurrency.max(1),
+            successes: 0,
             failures: 0,
             rests_until: None,
             asked_until: None,
@@ -77,7 +80,7 @@ impl Pace {
         let even = (now + BURST).saturating_duration_since(self.next);
         let by_rate = 1 + even.as_nanos() / self.interval.as_nanos().max(1);
         let by_rate = if now + BURST < self.next { 0 } else { by_rate };
-        self.at_once()
+        self.concurrency
             .saturating_sub(under_way)
             .min(usize::try_from(by_rate).unwrap_or(usize::MAX))
     }
@@ -87,17 +90,13 @@ impl Pace {
         let is_full = if self.is_down() {
             self.is_probing
         } else {
-            self.at_once() <= under_way
+            self.concurrency <= under_way
         };
         if is_full {
             return None;
         }
         let even = self.next.checked_sub(BURST).unwrap_or(self.next);
         Some(self.closed_until().map_or(even, |until| even.max(until)))
-    }
-
-    fn at_once(&self) -> usize {
-        (self.concurrency as usize).max(1)
     }
 
     fn closed_until(&self) -> Option<Instant> {
@@ -117,12 +116,16 @@ impl Pace {
             Sign::Well => {
                 self.failures = 0;
                 self.rests_until = None;
-                let most = self.concurrency_max as f64;
-                self.concurrency = (self.concurrency + 1.0 / self.concurrency).min(most);
+                self.successes += 1;
+                if self.successes >= self.concurrency {
+                    self.successes = 0;
+                    self.concurrency = (self.concurrency + 1).min(self.concurrency_max);
+                }
             }
             Sign::Picky => self.failures = 0,
             Sign::Overloaded(retry_after) => {
-                self.concurrency = (self.concurrency / 2.0).max(1.0);
+                self.successes = 0;
+                self.concurrency = (self.concurrency / 2).max(1);
                 if let Some(asked) = retry_after {
                     let until = now + asked.min(RETRY_AFTER_MAX);
                     self.asked_until = self.asked_until.max(Some(until));
@@ -139,6 +142,10 @@ impl Pace {
     }
 
     fn fail(&mut self, now: Instant) {
+        // Attempts of one time fail together, and none of them was a probe.
+        if self.is_down() && self.rests_until.is_some_and(|until| now < until) {
+            return;
+        }
         self.failures = self.failures.saturating_add(1);
         if self.is_down() {
             let doublings = (self.failures - FAILURES_MAX).min(16);
@@ -215,6 +222,16 @@ mod tests {
         pace.start(now);
         pace.end(Sign::Well, now);
         assert_eq!(pace.room(now + SECOND, 0), 8);
+    }
+
+    #[test]
+    fn many_that_fail_together_are_no_probes() {
+        let now = Instant::now();
+        let mut pace = Pace::new(1_000, 64, now);
+        for _ in 0..64 {
+            pace.end(Sign::Down, now);
+        }
+        assert_eq!(opens_at(&pace), now + REST_MIN);
     }
 
     #[test]
