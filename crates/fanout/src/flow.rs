@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     mem,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -58,6 +58,8 @@ pub(crate) struct Flow {
     starting: Vec<Attempt>,
     /// Whether rows may be due that were not looked for.
     may_be_due: bool,
+    /// Nothing is read for it before.
+    stalled_until: Option<Instant>,
 }
 
 /// What the state does not know yet. Values, not differences: it can be saved again.
@@ -83,7 +85,9 @@ pub(crate) type Ended = Result<Delivered, DeliverError>;
 
 #[derive(Debug)]
 struct Ready {
-    decoded: Arc<Decoded>,
+    sequence: Sequence,
+    /// `None` for a row that is damaged.
+    decoded: Option<Arc<Decoded>>,
     lane: Option<u64>,
     /// Events before it, and past the one before, that are not wanted.
     unwanted: u64,
@@ -97,6 +101,9 @@ struct UnderWay {
 
 /// Events in memory that are not begun.
 const READY_MAX: usize = 512;
+
+/// The pause after something could not be read for it.
+const STALL: Duration = Duration::from_secs(1);
 
 /// Their bytes, except that one event may always be there.
 const READY_BYTES_MAX: usize = 4 << 20;
@@ -144,6 +151,7 @@ impl Flow {
             },
             starting: Vec::new(),
             may_be_due: true,
+            stalled_until: None,
             row,
             subscriber,
         }
@@ -163,10 +171,16 @@ impl Flow {
 
     /// Where it reads on, and how many events at most, when the live reading at `position` does not do it for it. Not
     /// before half of what it holds is begun: a read for each event would cost more than the event.
-    pub(crate) fn reads_after(&mut self, position: Sequence) -> Option<(Sequence, usize)> {
-        self.is_attached |= self.read >= position;
+    pub(crate) fn reads_after(
+        &mut self,
+        position: Sequence,
+        now: Instant,
+    ) -> Option<(Sequence, usize)> {
+        // One that is ahead starts with what is to come: the live reading would take it back.
+        self.is_attached |= self.read == position;
         let is_low = self.ready.len() <= READY_MAX / 2 && self.ready_bytes <= READY_BYTES_MAX / 2;
-        let wants_more = !self.is_attached && is_low && self.is_active();
+        let is_behind = !self.is_attached && self.read < position;
+        let wants_more = is_behind && is_low && self.is_active() && !self.is_stalled(now);
         wants_more.then_some((self.read, READY_MAX - self.ready.len()))
     }
 
@@ -177,9 +191,10 @@ impl Flow {
         }
     }
 
-    /// Its own reading has come to `position`.
-    pub(crate) fn has_read(&mut self, position: Sequence) {
+    /// Its own reading has come to `position`, the live one to `live`.
+    pub(crate) fn has_read(&mut self, position: Sequence, live: Sequence) {
         self.read = self.read.max(position);
+        self.is_attached |= self.read == live;
     }
 
     /// Whether the live reading feeds it.
@@ -198,16 +213,32 @@ impl Flow {
             self.pass();
             return true;
         }
+        let selector = &self.subscriber.selector;
+        let lane = selector.lane(&decoded.envelope, &decoded.subjects);
+        self.push(decoded.sequence(), Some(Arc::clone(decoded)), lane)
+    }
+
+    /// Takes a row that can't be read, which nobody knows to be unwanted. `false` when there is no room.
+    pub(crate) fn damaged(&mut self, sequence: Sequence) -> bool {
+        self.push(sequence, None, None)
+    }
+
+    fn push(
+        &mut self,
+        sequence: Sequence,
+        decoded: Option<Arc<Decoded>>,
+        lane: Option<u64>,
+    ) -> bool {
         if !self.has_room() {
             self.is_attached = false;
-            self.read = decoded.sequence() - 1;
+            self.read = sequence - 1;
             return false;
         }
-        let selector = &self.subscriber.selector;
-        self.ready_bytes += decoded.body.len();
+        self.ready_bytes += decoded.as_ref().map_or(0, |decoded| decoded.body.len());
         self.ready.push_back(Ready {
-            lane: selector.lane(&decoded.envelope, &decoded.subjects),
-            decoded: Arc::clone(decoded),
+            sequence,
+            decoded,
+            lane,
             unwanted: mem::take(&mut self.unwanted),
         });
         true
@@ -230,10 +261,27 @@ impl Flow {
 
     /// How many later attempts may be begun now, if any can be due.
     pub(crate) fn room_for_due(&self, now: Instant) -> usize {
-        if !self.is_active() || !self.may_be_due {
+        if !self.is_active() || !self.may_be_due || self.is_stalled(now) {
             return 0;
         }
-        self.pace.room(now, self.under_way.len())
+        let room = self.pace.room(now, self.under_way.len());
+        if self.ready.is_empty() {
+            return room;
+        }
+        // Whatever fails again and again, events that were never tried have half of the places.
+        let is_retry = |under_way: &&UnderWay| under_way.delivery.attempts > 1;
+        let retries = self.under_way.values().filter(is_retry).count();
+        let most = (self.subscriber.config.concurrency / 2).max(1);
+        room.min(most.saturating_sub(retries))
+    }
+
+    /// Leaves it alone for a while: what it needs of the log or the state can't be read.
+    pub(crate) fn stall(&mut self, now: Instant) {
+        self.stalled_until = Some(now + STALL);
+    }
+
+    fn is_stalled(&self, now: Instant) -> bool {
+        self.stalled_until.is_some_and(|until| now < until)
     }
 
     /// The rows that are under way look due to the state.
@@ -249,12 +297,26 @@ impl Flow {
         now: Instant,
         now_ms: u64,
     ) {
-        if let Some(decoded) = decoded {
-            return self.begin(delivery, decoded, now, now_ms);
+        let Some(decoded) = decoded else {
+            delivery.reason = Some(DeliveryReason::Damaged);
+            delivery.since_ms = now_ms;
+            return self.die(delivery, None);
+        };
+        if self.was_last(&delivery) {
+            return self.die(delivery, Some(decoded));
         }
-        delivery.reason = Some(DeliveryReason::Damaged);
-        delivery.since_ms = now_ms;
-        self.die(delivery, None);
+        self.begin(delivery, decoded, now, now_ms);
+    }
+
+    /// Whether the process has ended in the last attempt that the schedule has: another one may end it, too.
+    fn was_last(&self, delivery: &Delivery) -> bool {
+        let schedule = &self.subscriber.schedule;
+        let (first_ms, since_ms) = (delivery.first_ms, delivery.since_ms);
+        delivery.reason == Some(DeliveryReason::Interrupted)
+            && delivery.attempts > 0
+            && schedule
+                .next(delivery.attempts, first_ms, since_ms)
+                .is_none()
     }
 
     /// All that was due has been seen, or not.
@@ -278,10 +340,14 @@ impl Flow {
             let Some(front) = self.ready.front() else {
                 return self.pass_over_the_rest();
             };
-            let is_behind = front
-                .lane
-                .is_some_and(|lane| self.lanes.contains_key(&lane));
-            if !is_behind && self.pace.room(now, self.under_way.len()) == 0 {
+            let is_behind = self.is_behind(front);
+            let has_room = if is_behind {
+                // While it is down its backlog is the log.
+                !self.pace.is_down()
+            } else {
+                self.pace.room(now, self.under_way.len()) > 0
+            };
+            if !has_room {
                 return;
             }
             let Some(ready) = self.ready.pop_front() else {
@@ -289,6 +355,12 @@ impl Flow {
             };
             self.take(ready, is_behind, now, now_ms);
         }
+    }
+
+    /// Whether its lane has a row, which comes first.
+    fn is_behind(&self, ready: &Ready) -> bool {
+        let lane = ready.lane;
+        lane.is_some_and(|lane| self.lanes.contains_key(&lane))
     }
 
     fn pass_over_the_rest(&mut self) {
@@ -301,21 +373,18 @@ impl Flow {
 
     fn take(&mut self, ready: Ready, is_behind: bool, now: Instant, now_ms: u64) {
         let Ready {
+            sequence,
             decoded,
             lane,
             unwanted,
         } = ready;
-        self.ready_bytes -= decoded.body.len();
-        self.row.cursor = decoded.sequence();
+        self.row.cursor = sequence;
         self.row.filtered += unwanted;
         self.unsaved.has_moved = true;
-        if let Some(lane) = lane {
-            *self.lanes.entry(lane).or_default() += 1;
-        }
-        let delivery = Delivery {
+        let mut delivery = Delivery {
             subscription: self.name().to_owned(),
-            sequence: decoded.sequence(),
-            command: decoded.envelope.command.clone(),
+            sequence,
+            command: String::new(),
             status: DeliveryStatus::Pending,
             attempts: 0,
             first_ms: 0,
@@ -325,6 +394,15 @@ impl Flow {
             detail: None,
             since_ms: now_ms,
         };
+        let Some(decoded) = decoded else {
+            delivery.reason = Some(DeliveryReason::Damaged);
+            return self.die(delivery, None);
+        };
+        self.ready_bytes -= decoded.body.len();
+        delivery.command.clone_from(&decoded.envelope.command);
+        if let Some(lane) = lane {
+            *self.lanes.entry(lane).or_default() += 1;
+        }
         if is_behind {
             self.unsaved.pending.push(delivery);
         } else {
@@ -424,7 +502,8 @@ impl Flow {
 
     /// When time alone lets something begin.
     pub(crate) fn opens_at(&self) -> Option<Instant> {
-        let waits = !self.ready.is_empty() || self.may_be_due;
+        let front = self.ready.front();
+        let waits = self.may_be_due || front.is_some_and(|front| !self.is_behind(front));
         if !waits || !self.is_active() {
             return None;
         }
@@ -566,4 +645,133 @@ fn reason(failure: DeliverFailure) -> DeliveryReason {
 
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::Proof;
+    use rustls::RootCertStore;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{Named, Secret, Secrets, Start};
+
+    const NOW_MS: u64 = 1_700_000_000_000;
+
+    /// In the order of accounts, where there are any; events without filter.
+    fn flow(cursor: Sequence) -> Flow {
+        let keys = r#"{"url":"http://127.0.0.1/","secret_files":[],"order":"accounts","retries":["1s"],"give_up_after":"10s","concurrency":2}"#;
+        let secret: Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
+        let named = Named {
+            url: "http://127.0.0.1/".parse().unwrap(),
+            secrets: Secrets::new(vec![secret]).unwrap(),
+            roots: Arc::new(RootCertStore::empty()),
+            start: Start::Now,
+        };
+        let config = serde_json::from_str(keys).unwrap();
+        let subscriber = Subscriber::new("billing", &config, named).unwrap();
+        let row = Subscription {
+            cursor,
+            ..Subscription::default()
+        };
+        let lanes = BTreeMap::new();
+        Flow::new(Arc::new(subscriber), row, lanes, Instant::now())
+    }
+
+    fn event(sequence: Sequence, account: &str) -> Arc<Decoded> {
+        Arc::new(Decoded {
+            id: EventId::new(Uuid::from_u128(1), sequence, NOW_MS),
+            envelope: Arc::new(Envelope {
+                app: "shop".to_owned(),
+                sdk_app_id: 1,
+                command: "A.B".to_owned(),
+                received_ms: NOW_MS,
+                client_ip: None,
+                platform: None,
+                request_id: None,
+                peer: None,
+                proof: Proof::default(),
+                simulated: false,
+                verdict: None,
+                trace: None,
+            }),
+            body: Bytes::new(),
+            subjects: Subjects::default().accounts([account]),
+            time: None,
+        })
+    }
+
+    /// The events whose attempts begin now.
+    fn begun(flow: &mut Flow, now: Instant, now_ms: u64) -> Vec<Sequence> {
+        flow.advance(now, now_ms);
+        let attempts = flow.saved();
+        attempts
+            .iter()
+            .map(|attempt| attempt.decoded.sequence())
+            .collect()
+    }
+
+    #[test]
+    fn one_that_starts_ahead_of_the_live_reading_is_not_taken_back() {
+        let (mut flow, now) = (flow(10), Instant::now());
+        assert_eq!(flow.reads_after(7, now), None, "there is nothing yet");
+        assert!(!flow.is_attached());
+        assert_eq!(flow.reads_after(10, now), None);
+        assert!(flow.is_attached());
+    }
+
+    #[test]
+    fn one_that_has_caught_up_is_fed_at_once() {
+        let (mut flow, now) = (flow(3), Instant::now());
+        assert_eq!(flow.reads_after(7, now), Some((3, READY_MAX)));
+        flow.has_read(5, 7);
+        assert!(!flow.is_attached());
+        flow.has_read(7, 7);
+        assert!(flow.is_attached());
+    }
+
+    #[test]
+    fn an_event_that_ended_the_process_in_its_last_attempt_is_given_up() {
+        let row = |since_ms| Delivery {
+            subscription: "billing".to_owned(),
+            sequence: 1,
+            command: "A.B".to_owned(),
+            status: DeliveryStatus::Pending,
+            attempts: 9,
+            first_ms: NOW_MS,
+            due_ms: since_ms,
+            lane: None,
+            reason: Some(DeliveryReason::Interrupted),
+            detail: None,
+            since_ms,
+        };
+        for (after_ms, is_dead) in [(9_000, false), (9_001, true)] {
+            let (mut flow, since_ms) = (flow(1), NOW_MS + after_ms);
+            let event = Some(event(1, "alice"));
+            // However long the gateway was away.
+            let now_ms = since_ms + 1_000_000;
+            flow.retry(row(since_ms), event, Instant::now(), now_ms);
+            assert_eq!(flow.row().dead, u64::from(is_dead));
+            assert_eq!(flow.saved().is_empty(), is_dead);
+        }
+    }
+
+    #[test]
+    fn while_it_is_down_its_cursor_stands_still() {
+        let (mut flow, now) = (flow(0), Instant::now());
+        for sequence in 1..=2 {
+            assert!(flow.offer(&event(sequence, "alice")));
+        }
+        assert_eq!(begun(&mut flow, now, NOW_MS), [1]);
+        assert_eq!(flow.row().cursor, 2, "the second is a row behind the first");
+        while !flow.pace.is_down() {
+            flow.pace.end(Sign::Down, now);
+        }
+        assert!(flow.offer(&event(3, "alice")));
+        assert!(begun(&mut flow, now, NOW_MS).is_empty());
+        assert_eq!(flow.row().cursor, 2);
+        flow.pace.end(Sign::Well, now);
+        assert!(begun(&mut flow, now, NOW_MS).is_empty());
+        assert_eq!(flow.row().cursor, 3);
+    }
 }

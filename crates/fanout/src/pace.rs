@@ -13,10 +13,18 @@ pub(crate) struct Pace {
     next: Instant,
     concurrency_max: usize,
     /// At once, as things are: halved by an overloaded subscriber, and one more after each round of successes.
-    concurrency: f64,
+    concurrency: usize,
+    /// Successes since it was changed.
+    successes: usize,
+    /// When it was halved last.
+    halved: Option<Instant>,
     failures: u32,
-    /// Nothing starts before.
+    /// Events in a row that it did not want.
+    refusals: u32,
+    /// Nothing starts before: it is taken for down.
     rests_until: Option<Instant>,
+    /// Nothing starts before: it has asked for that, and a success of the same time does not take it back.
+    asked_until: Option<Instant>,
     /// One attempt is under way that shows whether the other side is back.
     is_probing: bool,
 }
@@ -40,6 +48,12 @@ const BURST: Duration = Duration::from_millis(100);
 /// So many failures in a row, and the other side is taken for down.
 const FAILURES_MAX: u32 = 8;
 
+/// So many refused events in a row, and nothing else, say the same.
+const REFUSALS_MAX: u32 = 64;
+
+/// Fewer attempts at once no more often than this.
+const HALVE_EVERY: Duration = Duration::from_secs(1);
+
 /// How long it is left alone then; doubled with each probe that fails.
 const REST_MIN: Duration = Duration::from_secs(1);
 const REST_MAX: Duration = Duration::from_mins(1);
@@ -56,36 +70,49 @@ impl Pace {
             interval: Duration::from_secs(1) / rate.max(1),
             next: now,
             concurrency_max: concurrency.max(1),
-            concurrency: concurrency.max(1) as f64,
+            concurrency: concurrency.max(1),
+            successes: 0,
+            halved: None,
             failures: 0,
+            refusals: 0,
             rests_until: None,
+            asked_until: None,
             is_probing: false,
         }
     }
 
     /// How many attempts may start now beside those that are under way.
     pub(crate) fn room(&self, now: Instant, under_way: usize) -> usize {
-        if self.rests_until.is_some_and(|until| now < until) {
+        if self.closed_until().is_some_and(|until| now < until) {
             return 0;
         }
         if self.is_down() {
             return usize::from(!self.is_probing);
         }
-        let at_once = (self.concurrency as usize).max(1);
         let even = (now + BURST).saturating_duration_since(self.next);
         let by_rate = 1 + even.as_nanos() / self.interval.as_nanos().max(1);
         let by_rate = if now + BURST < self.next { 0 } else { by_rate };
-        at_once
+        self.concurrency
             .saturating_sub(under_way)
             .min(usize::try_from(by_rate).unwrap_or(usize::MAX))
     }
 
-    /// When there is room again beside those under way; `None` when one of them has to end first.
+    /// When there is room, if that is only a matter of time; `None` when an attempt has to end first.
     pub(crate) fn opens_at(&self, under_way: usize) -> Option<Instant> {
-        let is_full = self.is_probing || under_way >= (self.concurrency as usize).max(1);
+        let is_full = if self.is_down() {
+            self.is_probing
+        } else {
+            self.concurrency <= under_way
+        };
+        if is_full {
+            return None;
+        }
         let even = self.next.checked_sub(BURST).unwrap_or(self.next);
-        let opens = self.rests_until.map_or(even, |until| even.max(until));
-        (!is_full).then_some(opens)
+        Some(self.closed_until().map_or(even, |until| even.max(until)))
+    }
+
+    fn closed_until(&self) -> Option<Instant> {
+        self.rests_until.max(self.asked_until)
     }
 
     /// An attempt starts.
@@ -100,15 +127,20 @@ impl Pace {
         match sign {
             Sign::Well => {
                 self.failures = 0;
+                self.refusals = 0;
                 self.rests_until = None;
-                let most = self.concurrency_max as f64;
-                self.concurrency = (self.concurrency + 1.0 / self.concurrency).min(most);
+                self.successes += 1;
+                if self.successes >= self.concurrency {
+                    self.successes = 0;
+                    self.concurrency = (self.concurrency + 1).min(self.concurrency_max);
+                }
             }
-            Sign::Picky => self.failures = 0,
+            Sign::Picky => self.refuse(now),
             Sign::Overloaded(retry_after) => {
-                self.concurrency = (self.concurrency / 2.0).max(1.0);
+                self.halve(now);
                 if let Some(asked) = retry_after {
-                    self.rest(now + asked.min(RETRY_AFTER_MAX));
+                    let until = now + asked.min(RETRY_AFTER_MAX);
+                    self.asked_until = self.asked_until.max(Some(until));
                 }
                 self.fail(now);
             }
@@ -121,17 +153,39 @@ impl Pace {
         self.failures >= FAILURES_MAX
     }
 
+    /// One that wants none of many events is as good as down: else each of them would be given up.
+    fn refuse(&mut self, now: Instant) {
+        self.refusals = self.refusals.saturating_add(1);
+        if self.refusals >= REFUSALS_MAX {
+            self.failures = self.failures.max(FAILURES_MAX - 1);
+            return self.fail(now);
+        }
+        self.failures = 0;
+        self.rests_until = None;
+    }
+
+    /// Attempts of one time fail together, and say one thing.
+    fn halve(&mut self, now: Instant) {
+        if self.halved.is_some_and(|halved| now < halved + HALVE_EVERY) {
+            return;
+        }
+        self.halved = Some(now);
+        self.successes = 0;
+        self.concurrency = (self.concurrency / 2).max(1);
+    }
+
     fn fail(&mut self, now: Instant) {
+        // Attempts of one time fail together, and none of them was a probe.
+        if self.is_down() && self.rests_until.is_some_and(|until| now < until) {
+            return;
+        }
         self.failures = self.failures.saturating_add(1);
         if self.is_down() {
             let doublings = (self.failures - FAILURES_MAX).min(16);
             let rest = REST_MIN * (1 << doublings);
-            self.rest(now + rest.min(REST_MAX));
+            let until = now + rest.min(REST_MAX);
+            self.rests_until = self.rests_until.max(Some(until));
         }
-    }
-
-    fn rest(&mut self, until: Instant) {
-        self.rests_until = self.rests_until.max(Some(until));
     }
 }
 
@@ -141,6 +195,10 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn opens_at(pace: &Pace) -> Instant {
+        pace.opens_at(0).unwrap()
+    }
+
     #[test]
     fn no_more_at_once_than_allowed() {
         let now = Instant::now();
@@ -148,7 +206,8 @@ mod tests {
         assert_eq!(pace.room(now, 0), 4);
         assert_eq!(pace.room(now, 3), 1);
         assert_eq!(pace.room(now, 9), 0);
-        assert_eq!(pace.opens_at(4), None, "time alone does not help");
+        assert!(pace.opens_at(3).is_some_and(|opens| opens <= now));
+        assert_eq!(pace.opens_at(4), None, "time alone makes no room");
     }
 
     #[test]
@@ -169,7 +228,7 @@ mod tests {
         }
         let now = began + SECOND * 100 + Duration::from_millis(999);
         assert_eq!(pace.room(now, 0), 0);
-        assert!(pace.room(pace.opens_at(0).unwrap(), 0) > 0);
+        assert!(pace.room(opens_at(&pace), 0) > 0);
     }
 
     #[test]
@@ -183,18 +242,29 @@ mod tests {
         let mut rests = Vec::new();
         for _ in 0..8 {
             assert_eq!(pace.room(now, 0), 0);
-            rests.push(pace.opens_at(0).unwrap().duration_since(now).as_secs());
-            now = pace.opens_at(0).unwrap();
+            rests.push(opens_at(&pace).duration_since(now).as_secs());
+            now = opens_at(&pace);
             assert_eq!(pace.room(now, 0), 1);
             pace.start(now);
             assert_eq!(pace.room(now, 1), 0, "one only");
+            assert_eq!(pace.opens_at(1), None);
             pace.end(Sign::Down, now);
         }
         assert_eq!(rests, [1, 2, 4, 8, 16, 32, 60, 60]);
-        now = pace.opens_at(0).unwrap();
+        now = opens_at(&pace);
         pace.start(now);
         pace.end(Sign::Well, now);
         assert_eq!(pace.room(now + SECOND, 0), 8);
+    }
+
+    #[test]
+    fn many_that_fail_together_are_no_probes() {
+        let now = Instant::now();
+        let mut pace = Pace::new(1_000, 64, now);
+        for _ in 0..64 {
+            pace.end(Sign::Down, now);
+        }
+        assert_eq!(opens_at(&pace), now + REST_MIN);
     }
 
     #[test]
@@ -206,7 +276,8 @@ mod tests {
         let now = now + SECOND * 5;
         assert_eq!(pace.room(now, 0), 8);
         pace.end(Sign::Overloaded(None), now);
-        assert_eq!(pace.room(now, 0), 4);
+        pace.end(Sign::Overloaded(None), now);
+        assert_eq!(pace.room(now, 0), 4, "those of one time count once");
         for _ in 0..5 {
             pace.end(Sign::Well, now);
         }
@@ -216,16 +287,31 @@ mod tests {
         }
         assert_eq!(pace.room(now, 0), 16);
         pace.end(Sign::Overloaded(Some(SECOND * 86_400)), now);
-        assert!(pace.opens_at(0).unwrap() <= now + RETRY_AFTER_MAX);
+        assert!(opens_at(&pace) <= now + RETRY_AFTER_MAX);
+    }
+
+    #[test]
+    fn a_success_does_not_take_back_what_was_asked_for() {
+        let now = Instant::now();
+        let mut pace = Pace::new(1_000, 4, now);
+        pace.end(Sign::Overloaded(Some(SECOND * 5)), now);
+        pace.end(Sign::Well, now);
+        assert_eq!(pace.room(now + SECOND * 4, 0), 0);
+        assert!(pace.room(now + SECOND * 5, 0) > 0);
     }
 
     #[test]
     fn an_event_that_is_not_wanted_says_nothing_of_others() {
         let now = Instant::now();
         let mut pace = Pace::new(1_000, 2, now);
-        for _ in 0..100 {
+        for _ in 1..REFUSALS_MAX {
             pace.end(Sign::Picky, now);
         }
         assert_eq!(pace.room(now, 0), 2);
+        pace.end(Sign::Picky, now);
+        assert!(pace.is_down(), "it wants none at all");
+        pace.start(now + SECOND);
+        pace.end(Sign::Well, now + SECOND);
+        assert_eq!(pace.room(now + SECOND * 2, 0), 2);
     }
 }

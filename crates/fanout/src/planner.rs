@@ -115,6 +115,12 @@ const READ: ReadLimit = ReadLimit {
     bytes: 4 << 20,
 };
 
+/// One read for one subscription that is behind: the others wait meanwhile.
+const CATCH_UP: ReadLimit = ReadLimit {
+    events: 256,
+    bytes: 1 << 20,
+};
+
 /// How often it looks after what is due, and after its bookkeeping.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -269,9 +275,9 @@ impl Planner {
         self.tick();
         self.collect();
         self.save()?;
-        self.retry()?;
+        self.retry();
         let mut is_behind = self.read_live()?;
-        is_behind |= self.catch_up()?;
+        is_behind |= self.catch_up();
         let (now, now_ms) = (Instant::now(), now_ms());
         for flow in &mut self.flows {
             flow.advance(now, now_ms);
@@ -299,27 +305,14 @@ impl Planner {
     }
 
     /// Begins the later attempts that are due.
-    fn retry(&mut self) -> Result<(), Box<dyn std::error::Error>> {
-        let (now, now_ms, log_id) = (Instant::now(), now_ms(), self.head.borrow().log_id);
+    fn retry(&mut self) {
+        let (now, log_id) = (Instant::now(), self.head.borrow().log_id);
         for flow in &mut self.flows {
-            let room = flow.room_for_due(now);
-            if room == 0 {
-                continue;
+            if let Err(error) = retry(flow, &self.reader, &self.parts, log_id, now) {
+                flow.stall(now);
+                tell(&*error);
             }
-            let limit = room + flow.under_way();
-            let due = self.parts.deliveries.due(flow.name(), now_ms, limit)?;
-            let is_all = due.len() < limit;
-            for delivery in due {
-                if flow.is_under_way(delivery.sequence) {
-                    continue;
-                }
-                let event = event_of(&delivery, &self.reader, &self.parts.deliveries)?;
-                let decoded = event.map(|event| decode(event, log_id, &self.parts.dispatcher));
-                flow.retry(delivery, decoded, now, now_ms);
-            }
-            flow.looked(is_all);
         }
-        Ok(())
     }
 
     /// Reads on at the live position; tells whether there was anything.
@@ -344,26 +337,36 @@ impl Planner {
         Ok(true)
     }
 
-    /// Lets those read for themselves that have room again; tells whether there is more.
-    fn catch_up(&mut self) -> Result<bool, ReadError> {
-        let mut is_behind = false;
+    /// Lets one of those read for itself that have room again, each in its turn; tells whether there is more.
+    fn catch_up(&mut self) -> bool {
+        let (now, position) = (Instant::now(), self.position);
         let log_id = self.head.borrow().log_id;
+        // Each is the first in its turn.
+        let one = usize::from(!self.flows.is_empty());
+        self.flows.rotate_left(one);
+        let mut has_read = false;
         for flow in &mut self.flows {
-            let Some((after, events)) = flow.reads_after(self.position) else {
+            let Some((after, events)) = flow.reads_after(position, now) else {
                 continue;
             };
-            let rows = self.reader.after(after, ReadLimit { events, ..READ })?;
-            let end = rows.last().map_or(self.position, Row::sequence);
-            // What is past the live position comes that way.
-            let mut rows = rows
-                .into_iter()
-                .take_while(|row| row.sequence() <= self.position);
-            if rows.all(|row| offer_to(flow, row, log_id, &self.parts.dispatcher)) {
-                flow.has_read(end.min(self.position));
-                is_behind |= end < self.position;
+            if has_read {
+                return true;
+            }
+            has_read = true;
+            let limit = ReadLimit {
+                events: events.min(CATCH_UP.events),
+                ..CATCH_UP
+            };
+            match self.reader.after(after, limit) {
+                Ok(rows) => take_over(flow, rows, position, log_id, &self.parts.dispatcher),
+                Err(error) => {
+                    flow.stall(now);
+                    tell(&error);
+                }
             }
         }
-        Ok(is_behind)
+        let mut flows = self.flows.iter_mut();
+        has_read && flows.any(|flow| flow.reads_after(position, now).is_some())
     }
 
     /// Writes what has changed in one transaction, and has made what waited for that.
@@ -467,15 +470,14 @@ impl Planner {
         let mut begun = BTreeMap::new();
         for subscriber in wanted {
             let name = &*subscriber.name;
-            if !self.flows.iter().any(|flow| flow.name() == name) {
+            if self.place(name).is_none() {
                 begun.insert(name.to_owned(), self.begun(subscriber, known.get(name))?);
             }
         }
         let now = Instant::now();
         let mut flows = Vec::new();
         for subscriber in self.wanted.take().into_iter().flatten() {
-            let mut olds = self.flows.iter();
-            if let Some(place) = olds.position(|flow| *flow.name() == *subscriber.name) {
+            if let Some(place) = self.place(&subscriber.name) {
                 let mut flow = self.flows.swap_remove(place);
                 flow.reconfigure(subscriber, now);
                 flows.push(flow);
@@ -483,8 +485,9 @@ impl Planner {
                 flows.push(Flow::new(subscriber, row, lanes, now));
             }
         }
+        flows.sort_by(|one, other| one.name().cmp(other.name()));
         self.flows = flows;
-        let is_gone = |name: &String| !self.flows.iter().any(|flow| flow.name() == name);
+        let is_gone = |name: &String| self.place(name).is_none();
         self.removed = known.into_keys().filter(is_gone).collect();
         // From the next ack on, a crash or a power cut must find a cursor for each subscription.
         self.save()?;
@@ -525,6 +528,10 @@ impl Planner {
             );
         }
         Ok(())
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        self.flows.iter().position(|flow| flow.name() == name)
     }
 
     /// The cursor of a new subscription.
@@ -585,37 +592,80 @@ impl Upkept {
 
 /// Offers a row to all that are fed by the live reading. It is decoded once, if anybody wants it.
 fn offer(row: Row, flows: &mut [Flow], log_id: Uuid, dispatcher: &Dispatcher) {
-    let Row::Event(event) = row else {
-        // The follower has told of it.
-        let attached = flows.iter_mut().filter(|flow| flow.is_attached());
-        return attached.for_each(Flow::pass);
+    let attached = flows.iter_mut().filter(|flow| flow.is_attached());
+    let event = match row {
+        Row::Event(event) => event,
+        Row::Damaged(sequence) => {
+            for flow in attached {
+                // Without room it is read again later.
+                flow.damaged(sequence);
+            }
+            return;
+        }
     };
     let mut decoded = None;
-    let (mut wanting, others): (Vec<&mut Flow>, Vec<&mut Flow>) = flows
-        .iter_mut()
-        .filter(|flow| flow.is_attached())
-        .partition(|flow| flow.wants(&event));
-    others.into_iter().for_each(Flow::pass);
-    let mut event = Some(event);
-    for flow in &mut wanting {
-        if decoded.is_none() {
-            decoded = event.take().map(|event| decode(event, log_id, dispatcher));
-        }
-        if let Some(decoded) = &decoded {
+    for flow in attached {
+        if flow.wants(&event) {
+            let decoded = decoded.get_or_insert_with(|| decode(event.clone(), log_id, dispatcher));
             flow.offer(decoded);
+        } else {
+            flow.pass();
         }
     }
 }
 
-/// Offers a row to one. `false` when it has no room.
-fn offer_to(flow: &mut Flow, row: Row, log_id: Uuid, dispatcher: &Dispatcher) -> bool {
-    match row {
-        Row::Event(event) if flow.wants(&event) => flow.offer(&decode(event, log_id, dispatcher)),
-        _ => {
-            flow.pass();
-            true
+/// Lets a subscription that reads for itself take rows, up to the live `position`: what is past it comes that way.
+fn take_over(
+    flow: &mut Flow,
+    rows: Vec<Row>,
+    position: Sequence,
+    log_id: Uuid,
+    dispatcher: &Dispatcher,
+) {
+    let end = rows.last().map_or(position, Row::sequence).min(position);
+    for row in rows {
+        let has_room = match row {
+            row if row.sequence() > position => break,
+            Row::Damaged(sequence) => flow.damaged(sequence),
+            Row::Event(event) if flow.wants(&event) => {
+                flow.offer(&decode(event, log_id, dispatcher))
+            }
+            Row::Event(_) => {
+                flow.pass();
+                true
+            }
+        };
+        if !has_room {
+            return;
         }
     }
+    flow.has_read(end, position);
+}
+
+/// Begins the later attempts of one subscription that are due.
+fn retry(
+    flow: &mut Flow,
+    reader: &Reader,
+    parts: &Parts,
+    log_id: Uuid,
+    now: Instant,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let room = flow.room_for_due(now);
+    if room == 0 {
+        return Ok(());
+    }
+    let now_ms = now_ms();
+    // After the clock was set, those under way may look due.
+    let limit = room + flow.under_way();
+    let mut due = parts.deliveries.due(flow.name(), now_ms, limit)?;
+    flow.looked(due.len() < limit);
+    due.retain(|delivery| !flow.is_under_way(delivery.sequence));
+    for delivery in due.into_iter().take(room) {
+        let event = event_of(&delivery, reader, &parts.deliveries)?;
+        let decoded = event.map(|event| decode(event, log_id, &parts.dispatcher));
+        flow.retry(delivery, decoded, now, now_ms);
+    }
+    Ok(())
 }
 
 /// The event of a row that is due: from the log, or the copy that a dead letter took along.

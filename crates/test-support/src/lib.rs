@@ -12,5 +12,5 @@ mod tolerance;
 pub use client::{Answer, ChatApp, Connection};
 pub use mutation::{Change, Mutation, Place, Step};
 pub use sample::{check_sample, check_subjects, read};
-pub use sink::{Heard, Manner, Sink};
+pub use sink::{Chooser, Heard, Manner, Sink};
 pub use tolerance::{check_mutated, check_tolerance, mutations};

@@ -3,6 +3,7 @@
 //! A thread for each connection, no library between a test and the bytes. Start at [`Sink::start`].
 
 use std::{
+    fmt,
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
@@ -10,7 +11,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::net::sockopt::set_socket_linger;
@@ -26,6 +27,8 @@ pub struct Sink {
 /// A request that came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
+    /// When it had come in.
+    pub at: Instant,
     /// The number of its connection, from 1.
     pub connection: usize,
     /// Path and query.
@@ -41,21 +44,36 @@ pub struct Heard {
 pub enum Manner {
     /// With this status and body.
     Answer(u16, String),
+    /// With this status and these headers, and no body.
+    Headed(u16, Vec<(String, String)>),
+    /// With this status and no body, after so long.
+    Late(Duration, u16),
     /// With these bytes, head and all, and then with silence.
     Raw(Vec<u8>),
+    /// With a head that never ends, a byte each time that so long has gone by.
+    Drip(Duration),
     /// Not at all.
     Silence,
     /// By closing the connection.
     Close,
     /// By resetting it.
     Reset,
+    /// Each as it deserves.
+    Each(Chooser),
 }
+
+/// Finds the manner for a request.
+#[derive(Clone)]
+pub struct Chooser(Arc<dyn Fn(&Heard) -> Manner + Send + Sync>);
 
 #[derive(Debug)]
 struct Shared {
     manner: Mutex<Manner>,
     heard: Mutex<Vec<Heard>>,
     connections: AtomicUsize,
+    /// Requests that are not answered yet, and the most that ever were.
+    unanswered: AtomicUsize,
+    unanswered_max: AtomicUsize,
     is_over: AtomicBool,
 }
 
@@ -68,11 +86,22 @@ impl Sink {
     ///
     /// When there is no port or no thread to be had.
     pub fn start(manner: Manner) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        Self::start_at(([127, 0, 0, 1], 0).into(), manner)
+    }
+
+    /// Listens where another one did.
+    ///
+    /// # Errors
+    ///
+    /// When somebody else listens there, or there is no thread to be had.
+    pub fn start_at(address: SocketAddr, manner: Manner) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
         let shared = Arc::new(Shared {
             manner: Mutex::new(manner),
             heard: Mutex::default(),
             connections: AtomicUsize::new(0),
+            unanswered: AtomicUsize::new(0),
+            unanswered_max: AtomicUsize::new(0),
             is_over: AtomicBool::new(false),
         });
         Ok(Self {
@@ -100,6 +129,16 @@ impl Sink {
         std::mem::take(&mut *lock(&self.shared.heard))
     }
 
+    /// The same, which stays to be heard.
+    pub fn so_far(&self) -> Vec<Heard> {
+        lock(&self.shared.heard).clone()
+    }
+
+    /// How many requests were unanswered at once, at most.
+    pub fn at_once(&self) -> usize {
+        self.shared.unanswered_max.load(Ordering::Relaxed)
+    }
+
     /// How many connections were made so far.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
@@ -115,6 +154,26 @@ impl Drop for Sink {
             // It does not panic, and a test has nothing to learn from it.
             drop(accepting.join());
         }
+    }
+}
+
+// === impl Manner ===
+
+impl Manner {
+    /// With a status and nothing else.
+    pub fn status(status: u16) -> Self {
+        Self::Answer(status, String::new())
+    }
+
+    /// Each as it deserves.
+    pub fn each(choose: impl Fn(&Heard) -> Self + Send + Sync + 'static) -> Self {
+        Self::Each(Chooser(Arc::new(choose)))
+    }
+}
+
+impl fmt::Debug for Chooser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chooser")
     }
 }
 
@@ -150,29 +209,78 @@ fn serve(stream: TcpStream, connection: usize, shared: &Shared) -> io::Result<()
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
     while let Some(heard) = read(&mut stream, connection)? {
+        let mut manner = lock(&shared.manner).clone();
+        while let Manner::Each(Chooser(choose)) = manner {
+            manner = choose(&heard);
+        }
         lock(&shared.heard).push(heard);
-        let manner = lock(&shared.manner).clone();
-        match manner {
-            Manner::Answer(status, body) => {
-                let head = format!(
-                    "HTTP/1.1 {status} Told\r\nContent-Length: {}\r\n\r\n",
-                    body.len()
-                );
-                stream.get_mut().write_all((head + &body).as_bytes())?;
-            }
-            Manner::Raw(bytes) => {
-                stream.get_mut().write_all(&bytes)?;
-                return silence(&mut stream);
-            }
-            Manner::Silence => return silence(&mut stream),
-            Manner::Close => return Ok(()),
-            Manner::Reset => {
-                let at_once = Some(Duration::ZERO);
-                return Ok(set_socket_linger(stream.get_ref(), at_once)?);
-            }
+        let unanswered = shared.unanswered.fetch_add(1, Ordering::Relaxed) + 1;
+        shared
+            .unanswered_max
+            .fetch_max(unanswered, Ordering::Relaxed);
+        let is_kept = answer(&mut stream, manner, shared);
+        shared.unanswered.fetch_sub(1, Ordering::Relaxed);
+        if !is_kept? {
+            return Ok(());
         }
     }
     Ok(())
+}
+
+/// Tells whether the connection is kept.
+fn answer(stream: &mut BufReader<TcpStream>, manner: Manner, shared: &Shared) -> io::Result<bool> {
+    match manner {
+        Manner::Answer(status, body) => say(stream, status, &[], &body)?,
+        Manner::Headed(status, headers) => say(stream, status, &headers, "")?,
+        Manner::Late(pause, status) => {
+            wait(pause);
+            say(stream, status, &[], "")?;
+        }
+        Manner::Raw(bytes) => {
+            stream.get_mut().write_all(&bytes)?;
+            silence(stream)?;
+            return Ok(false);
+        }
+        Manner::Drip(pause) => {
+            stream.get_mut().write_all(b"HTTP/1.1 200 Told\r\nX: ")?;
+            while !shared.is_over.load(Ordering::Relaxed) {
+                wait(pause);
+                stream.get_mut().write_all(b"x")?;
+            }
+            return Ok(false);
+        }
+        Manner::Silence => {
+            silence(stream)?;
+            return Ok(false);
+        }
+        Manner::Close | Manner::Each(_) => return Ok(false),
+        Manner::Reset => {
+            set_socket_linger(stream.get_ref(), Some(Duration::ZERO))?;
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn say(
+    stream: &mut BufReader<TcpStream>,
+    status: u16,
+    headers: &[(String, String)],
+    body: &str,
+) -> io::Result<()> {
+    let mut text = format!("HTTP/1.1 {status} Told\r\n");
+    for (name, value) in headers {
+        text += &format!("{name}: {value}\r\n");
+    }
+    text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+    stream.get_mut().write_all(text.as_bytes())
+}
+
+fn wait(pause: Duration) {
+    let until = Instant::now() + pause;
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        thread::park_timeout(left);
+    }
 }
 
 /// Says nothing until the other side closes.
@@ -201,6 +309,7 @@ fn read(stream: &mut BufReader<TcpStream>, connection: usize) -> io::Result<Opti
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body)?;
     Ok(Some(Heard {
+        at: Instant::now(),
         connection,
         target,
         headers,
