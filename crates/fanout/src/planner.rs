@@ -360,8 +360,31 @@ impl Planner {
             flow.look_again();
             self.courier.tidy(flow.subscriber());
         }
+        self.hasten()?;
         self.expire()?;
         self.report()?;
+        Ok(())
+    }
+
+    /// Makes due what can only be due so late because the clock was set back.
+    fn hasten(&mut self) -> Result<(), StateError> {
+        for flow in &mut self.flows {
+            let subscriber = flow.subscriber();
+            let pause_max = subscriber.schedule.pause_max();
+            let latest = subscriber.config.timeout.saturating_add(pause_max);
+            let now_ms = now_ms();
+            let beyond_ms = now_ms.saturating_add(millis(latest));
+            let name = flow.name();
+            let hastened = self.parts.deliveries.hasten(name, beyond_ms, now_ms)?;
+            if hastened > 0 {
+                warn!(
+                    subscription = name,
+                    deliveries = hastened,
+                    "the clock was set back, or pauses are shorter now; what was to wait for longer is due"
+                );
+                flow.look_again();
+            }
+        }
         Ok(())
     }
 

@@ -240,3 +240,22 @@ fn what_fails_for_too_long_is_a_dead_letter_and_can_be_tried_again() {
     let by_id = billing.by_id();
     assert_eq!(by_id.len(), 3, "it has the id that it had");
 }
+
+#[test]
+fn a_clock_that_was_set_back_holds_nothing_up() {
+    let billing = Subscriber::new("billing", Manner::status(500), "");
+    let (setup, gateway) = gateway_of(&[&billing]);
+    send(&gateway, 5);
+    billing.gets(5);
+    assert!(gateway.stop().success());
+    // What was written by a clock that was ten years ahead.
+    let state = rusqlite::Connection::open(setup.journal().join("state.db")).unwrap();
+    let ahead = "UPDATE deliveries SET due_ms = due_ms + 315360000000,
+        first_ms = first_ms + 315360000000, since_ms = since_ms + 315360000000";
+    assert_eq!(state.execute(ahead, []).unwrap(), 5);
+    drop(state);
+    let gateway = setup.start();
+    billing.sink.behave(Manner::status(200));
+    all_delivered(&gateway, &[&billing]);
+    assert!(setup.logs().contains("the clock was set back"));
+}
