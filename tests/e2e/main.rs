@@ -15,6 +15,7 @@ mod config;
 mod deciders;
 mod doctor;
 mod drift;
+mod fanout;
 mod faults;
 mod guard;
 mod harness;

@@ -117,6 +117,15 @@ impl Client {
         })
     }
 
+    /// Whether a URL can be delivered to, as far as can be told without what else a client needs.
+    ///
+    /// # Errors
+    ///
+    /// When it can't.
+    pub fn check(url: &Uri) -> Result<(), UrlError> {
+        Endpoint::of(url).map(drop)
+    }
+
     /// Makes one attempt, which ends with the answer's head: 2xx is success, whatever follows. Up to 64 KiB of the rest
     /// are read, for a second at most and never past `timeout`, so that the connection can be kept; a longer answer costs
     /// the subscriber a new one. A kept connection that turns out to be closed is replaced once, so a delivery may be

@@ -398,10 +398,33 @@ impl Planner {
             self.courier.tidy(flow.subscriber());
         }
         let done = self.configure().and_then(|()| Ok(self.remove()?));
+        let done = done.and_then(|()| Ok(self.hasten()?));
         let done = done.and_then(|()| Ok(self.expire()?));
         if let Err(error) = done.and_then(|()| self.report()) {
             tell(&error);
         }
+    }
+
+    /// Makes due what can only be due so late because the clock was set back.
+    fn hasten(&mut self) -> Result<(), StateError> {
+        for flow in &mut self.flows {
+            let subscriber = flow.subscriber();
+            let pause_max = subscriber.schedule.pause_max();
+            let latest = subscriber.config.timeout.saturating_add(pause_max);
+            let now_ms = now_ms();
+            let beyond_ms = now_ms.saturating_add(millis(latest));
+            let name = flow.name();
+            let hastened = self.parts.deliveries.hasten(name, beyond_ms, now_ms)?;
+            if hastened > 0 {
+                warn!(
+                    subscription = name,
+                    deliveries = hastened,
+                    "the clock was set back, or pauses are shorter now; what was to wait for longer is due"
+                );
+                flow.look_again();
+            }
+        }
+        Ok(())
     }
 
     /// Forgets the dead letters that are old enough.

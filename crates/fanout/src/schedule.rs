@@ -31,6 +31,13 @@ impl Schedule {
         let gone = Duration::from_millis(now_ms.saturating_sub(first_ms));
         (gone.saturating_add(pause) <= self.give_up_after).then_some(pause)
     }
+
+    /// The longest that [`spread`] makes of a pause, whatever a subscriber asks for.
+    pub fn pause_max(&self) -> Duration {
+        let longest = self.pauses.iter().max().copied().unwrap_or_default();
+        let longest = longest.max(RETRY_AFTER_MAX);
+        longest.saturating_add(longest.div_f64(1.0 / JITTER))
+    }
 }
 
 impl Default for Schedule {
@@ -152,6 +159,11 @@ mod tests {
             prop_assert!(spread >= asked);
             prop_assert!(spread >= pause.mul_f64(0.79));
             prop_assert!(spread <= pause.max(asked).mul_f64(1.21));
+            let schedule = Schedule {
+                pauses: vec![pause],
+                give_up_after: Duration::MAX,
+            };
+            prop_assert!(spread <= schedule.pause_max());
         }
     }
 }

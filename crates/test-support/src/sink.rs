@@ -268,12 +268,12 @@ fn say(
     headers: &[(String, String)],
     body: &str,
 ) -> io::Result<()> {
-    let mut text = format!("HTTP/1.1 {status} Told\r\n");
+    let mut bytes = format!("HTTP/1.1 {status} Told\r\n").into_bytes();
     for (name, value) in headers {
-        text += &format!("{name}: {value}\r\n");
+        write!(bytes, "{name}: {value}\r\n")?;
     }
-    text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
-    stream.get_mut().write_all(text.as_bytes())
+    write!(bytes, "Content-Length: {}\r\n\r\n{body}", body.len())?;
+    stream.get_mut().write_all(&bytes)
 }
 
 fn wait(pause: Duration) {

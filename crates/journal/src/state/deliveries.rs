@@ -157,8 +157,8 @@ pub struct DeadLetter {
     pub event: Option<StoredEvent>,
 }
 
-/// Rows that are forgotten in one transaction: the follower waits meanwhile.
-const FORGET_MAX: u64 = 512;
+/// Rows that are forgotten or hastened in one transaction: the follower waits meanwhile.
+const STEP_MAX: u64 = 512;
 
 // === impl Deliveries ===
 
@@ -246,6 +246,38 @@ impl Deliveries {
         })
     }
 
+    /// Makes due at `now_ms` what is due after `beyond_ms`, which only a clock that was set back has left, in several
+    /// transactions; no time of it is later than `now_ms` then. Returns how many. Only reads when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`], [`StateError::Write`].
+    pub fn hasten(
+        &mut self,
+        subscription: &str,
+        beyond_ms: u64,
+        now_ms: u64,
+    ) -> Result<u64, StateError> {
+        let latest: Option<i64> = self.read(|connection| {
+            connection
+                .prepare_cached(row::LATEST_DUE)?
+                .query_row([subscription], |row| row.get(0))
+        })?;
+        if latest.is_none_or(|latest| restored(latest) <= beyond_ms) {
+            return Ok(0);
+        }
+        let mut hastened = 0;
+        loop {
+            let some = write(&mut self.connection, &self.path, |connection| {
+                row::hasten(connection, subscription, beyond_ms, now_ms, STEP_MAX)
+            })?;
+            hastened += some;
+            if some < STEP_MAX {
+                return Ok(hastened);
+            }
+        }
+    }
+
     /// The lanes with something pending, and how much. Reads all of that: for the start.
     ///
     /// # Errors
@@ -327,7 +359,7 @@ impl Deliveries {
     /// [`StateError::Write`].
     pub fn expire(&mut self, subscription: &str, before_ms: u64) -> Result<u64, StateError> {
         write(&mut self.connection, &self.path, |connection| {
-            row::expire(connection, subscription, before_ms, FORGET_MAX)
+            row::expire(connection, subscription, before_ms, STEP_MAX)
         })
     }
 
@@ -356,9 +388,9 @@ impl Deliveries {
     fn forget(&mut self, subscription: &str) -> Result<(), StateError> {
         loop {
             let some = write(&mut self.connection, &self.path, |connection| {
-                row::forget(connection, subscription, FORGET_MAX)
+                row::forget(connection, subscription, STEP_MAX)
             })?;
-            if some < FORGET_MAX {
+            if some < STEP_MAX {
                 return Ok(());
             }
         }

@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use gateway_fanout::{
-    Named, Pattern, Secret, Secrets, Start, Subscriber, SubscriberError, SubscriptionConfig,
+    Client, Named, Pattern, Secret, Secrets, Start, Subscriber, SubscriberError, SubscriptionConfig,
 };
+use http::Uri;
 use secrecy::ExposeSecret;
 
 use super::{
@@ -110,10 +111,8 @@ fn build(
     let roots = authorities(&key(name, "ca"), config.ca.as_deref(), problems);
     let start = parse_start(&config.start)
         .map_err(|message| problems.push(Problem::new(key(name, "start"), message)));
-    let url = config.url.parse().map_err(|error| {
-        let message = format!("expected a URL such as https://example.com/events: {error}");
-        problems.push(Problem::new(key(name, "url"), message));
-    });
+    let url = parse_url(&config.url)
+        .map_err(|message| problems.push(Problem::new(key(name, "url"), message)));
     let named = Named {
         url: url.ok()?,
         secrets: secrets?,
@@ -157,6 +156,14 @@ fn read_secrets(
         .collect();
     let secrets: Option<Vec<Secret>> = secrets.into_iter().collect();
     Secrets::new(secrets?).ok()
+}
+
+fn parse_url(text: &str) -> Result<Uri, String> {
+    let url = text
+        .parse()
+        .map_err(|error| format!("expected a URL such as https://example.com/events: {error}"))?;
+    Client::check(&url).map_err(|error| error.to_string())?;
+    Ok(url)
 }
 
 fn parse_start(text: &str) -> Result<Start, String> {

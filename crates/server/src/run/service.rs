@@ -284,11 +284,11 @@ impl Service {
     async fn close(mut self, deadline: Instant) -> anyhow::Result<()> {
         finish(&mut self.callbacks, deadline).await;
         let (follower, fanout) = (self.follower, self.fanout);
-        let (followed, passed_on) = tokio::join!(
+        let (read, passed_on) = tokio::join!(
             tokio::task::spawn_blocking(move || follower.stop(deadline)),
             tokio::task::spawn_blocking(move || fanout.stop(deadline)),
         );
-        followed.context("failed to stop the follower")?;
+        read.context("failed to stop the follower")?;
         passed_on.context("failed to stop the fan-out")?;
         finish(&mut self.admin, Instant::now() + ADMIN_GRACE).await;
         // Nobody else holds the journal now: the listeners' threads, the follower and the fan-out have ended.

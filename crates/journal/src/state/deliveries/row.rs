@@ -22,6 +22,16 @@ pub(super) const DUE: &str = "SELECT * FROM deliveries
 pub(super) const NEXT_DUE: &str = "SELECT min(due_ms) FROM deliveries
     WHERE status = 'pending' AND waits = 0 AND subscription = ?1";
 
+pub(super) const LATEST_DUE: &str = "SELECT max(due_ms) FROM deliveries
+    WHERE status = 'pending' AND waits = 0 AND subscription = ?1";
+
+pub(super) const HASTEN: &str = "UPDATE deliveries
+    SET due_ms = ?3, first_ms = min(first_ms, ?3), since_ms = min(since_ms, ?3)
+    WHERE subscription = ?1 AND sequence IN (
+        SELECT sequence FROM deliveries
+        WHERE status = 'pending' AND waits = 0 AND subscription = ?1 AND due_ms > ?2 LIMIT ?4
+    )";
+
 pub(super) const LANES: &str = "SELECT lane, count(*) FROM deliveries
     WHERE status = 'pending' AND lane IS NOT NULL AND subscription = ?1 GROUP BY lane";
 
@@ -237,6 +247,23 @@ pub(super) fn expire(
         .prepare_cached("UPDATE subscriptions SET expired = expired + ?2 WHERE name = ?1")?
         .execute(params![subscription, stored(expired)])?;
     Ok(expired)
+}
+
+/// Makes due at `now_ms` what is due after `beyond_ms`, `limit` at most.
+pub(super) fn hasten(
+    connection: &Connection,
+    subscription: &str,
+    beyond_ms: u64,
+    now_ms: u64,
+    limit: u64,
+) -> rusqlite::Result<u64> {
+    let hastened = connection.prepare_cached(HASTEN)?.execute(params![
+        subscription,
+        stored(beyond_ms),
+        stored(now_ms),
+        stored(limit)
+    ])?;
+    Ok(hastened as u64)
 }
 
 /// Forgets deliveries of a removed subscription, `limit` at most, and with the last ones their counts.

@@ -386,6 +386,34 @@ fn expires_what_died_before_and_counts_it() {
 }
 
 #[test]
+fn what_a_clock_that_was_set_back_has_left_is_due() {
+    let dir = TempDir::new().unwrap();
+    let (_state, mut deliveries) = with_subscriptions(&dir, &["billing", "search"]);
+    let now_ms = 1_600_000_000_000;
+    let mut rows: Vec<Delivery> = (1..=STEP_MAX + 3)
+        .map(|sequence| pending("billing", sequence, 1_700_000_000_000))
+        .collect();
+    rows[0].due_ms = now_ms + 10;
+    rows[1].due_ms = now_ms + 11;
+    save_pending(&mut deliveries, rows);
+    save_pending(
+        &mut deliveries,
+        vec![pending("search", 1, 1_700_000_000_000)],
+    );
+    bury(&mut deliveries, dead("billing", 1_000, 1), None);
+    let mut hasten = || deliveries.hasten("billing", now_ms + 10, now_ms).unwrap();
+    assert_eq!((hasten(), hasten()), (STEP_MAX + 2, 0));
+    let due = deliveries.due("billing", now_ms, 2_000).unwrap();
+    assert_eq!(due.len() as u64, STEP_MAX + 2);
+    let hastened = due
+        .iter()
+        .map(|row| (row.due_ms, row.first_ms, row.since_ms));
+    let expected = (now_ms, now_ms, now_ms);
+    assert!(hastened.into_iter().all(|times| times == expected));
+    assert!(deliveries.due("search", now_ms, 1).unwrap().is_empty());
+}
+
+#[test]
 fn a_removed_subscription_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (state, mut deliveries) = with_subscriptions(&dir, &["a", "b"]);
@@ -503,6 +531,8 @@ fn what_is_asked_often_reads_an_index() {
     };
     check(row::DUE, "deliveries_due");
     check(row::NEXT_DUE, "deliveries_due");
+    check(row::LATEST_DUE, "deliveries_due");
+    check(row::HASTEN, "deliveries_due");
     check(row::LANES, "deliveries_lane");
     check(row::OLDEST_PENDING, "deliveries_pending");
     check(row::EXPIRE, "deliveries_died");
