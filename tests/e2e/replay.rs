@@ -117,6 +117,24 @@ fn what_was_done_stays_so() {
 }
 
 #[test]
+fn what_is_replayed_at_once_is_done_for_whoever_looks() {
+    let setup = Setup::faulty();
+    let gateway = setup.start();
+    for number in 0..10 {
+        let body = format!(r#"{{"id":"quick-{number}"}}"#);
+        gateway.call("Faulty.Note", &body);
+        let id = eventually("the event is journaled", || {
+            let query = format!("account=quick-{number}");
+            Some(gateway.events(&query).pop()?.id)
+        });
+        let (_, replayed) = eventually("its first attempt is over", || {
+            Some(replay(&gateway, &id)).filter(|(status, _)| *status == 200)
+        });
+        assert_eq!(replayed["after"]["status"], "done", "{replayed}");
+    }
+}
+
+#[test]
 fn a_before_callback_tells_what_it_would_be_answered_now() {
     let setup = Setup::faulty();
     let gateway = setup.start();
@@ -189,6 +207,10 @@ fn a_body_that_asks_for_what_there_is_not_is_refused() {
     let mut connection = Connection::open(gateway.admin).unwrap();
     let answer = connection.request("POST", &target, &json, br#"{"dry_run":true}"#);
     assert_eq!(answer.unwrap().status, 400);
+    let mut connection = Connection::open(gateway.admin).unwrap();
+    let long = [b" ".repeat(100_000), b"{}".to_vec()].concat();
+    let answer = connection.request("POST", &target, &json, &long);
+    assert_eq!(answer.unwrap().status, 413);
     assert_eq!(setup.ran("Faulty.Note"), ["once"]);
 }
 
