@@ -75,10 +75,14 @@ pub(crate) enum ReplayError {
     #[error("the journal does not hold it any more, or its row is damaged")]
     Missing,
     /// Nobody knows yet how it ends.
-    #[error("it is still being handled; look at the event's outcome later")]
+    #[error(
+        "it is still being handled, or how it ended can't be saved yet; look at the event's outcome later"
+    )]
     Slow,
-    /// Too much waits already, the state can't be read, or the gateway stops.
-    #[error("too much is being handled, or the gateway stops; try again")]
+    /// Too much waits already, the state can't be read or written, or the gateway stops.
+    #[error(
+        "too much is being handled, the state can't be read or written, or the gateway stops; try again"
+    )]
     Busy,
 }
 
@@ -167,6 +171,10 @@ impl Follower {
 
     /// An event with its handler's work, and what the state knows of it.
     fn readied(&mut self, sequence: Sequence) -> Result<Readied, ReplayError> {
+        // Each further try would hold up all commands for as long as the last one.
+        if self.save_stall.is_on() {
+            return Err(ReplayError::Busy);
+        }
         let row = self.reader.get(sequence).map_err(|error| {
             tell(&error);
             ReplayError::Busy
@@ -185,6 +193,7 @@ impl Follower {
             return Err(ReplayError::Busy);
         }
         let known = self.known_outcome(sequence).map_err(|error| {
+            self.save_stall.begin();
             tell(&error);
             ReplayError::Busy
         })?;
@@ -211,7 +220,8 @@ impl Follower {
         if self.save_stall.is_on() || !self.commands.iter().any(has_ended) {
             return;
         }
-        match self.save_ended() {
+        // The cursor, too: an event that was handled a moment ago is to be done for whoever looks.
+        match self.save() {
             Ok(()) => self.answer_replayed(),
             Err(error) => {
                 self.save_stall.begin();
