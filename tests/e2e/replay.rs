@@ -145,6 +145,8 @@ fn what_could_not_be_read_is_done_once_its_type_is_mended() {
     let id = event(&gateway, "Faulty.Unreadable", r#"{"id":"odd"}"#);
     comes_to(&gateway, &id, "dead");
     assert_eq!(replay(&gateway, &id).0, 422);
+    let found = |gateway: &Gateway| gateway.events("account=odd").pop().map(|event| event.id);
+    assert_eq!(found(&gateway), None);
     assert!(gateway.stop().success());
 
     let setup = setup.variable("FAULTY_FIXED", "1");
@@ -154,6 +156,7 @@ fn what_could_not_be_read_is_done_once_its_type_is_mended() {
     assert_eq!(replayed["before"]["reason"], "undecodable");
     assert_eq!(replayed["after"]["status"], "done");
     assert_eq!(setup.ran("Faulty.Unreadable"), ["odd"]);
+    assert_eq!(found(&gateway).as_ref(), Some(&id));
     gateway.kill();
     let gateway = setup.start();
     comes_to(&gateway, &id, "done");

@@ -190,6 +190,7 @@ impl Follower {
         })?;
         let prepared = installed.prepare(&event.body);
         let work = prepared.work.ok_or(ReplayError::Undecodable)?;
+        self.add_late_to_index(&event, prepared.subjects);
         Ok(Readied {
             index,
             work,
