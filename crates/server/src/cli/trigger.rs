@@ -34,7 +34,7 @@ pub(super) fn run(
 ) -> Result<Ending, Failure> {
     let body = body::build(options, dispatcher)?;
     let acked = if options.network.url.is_some() {
-        network::call(&options.network, &options.command, &body)?
+        network::call(options, loader, &body)?
     } else {
         let client = Client::new(&options.admin, &loader.load()?)?;
         simulate(&client, options, &body)?
@@ -125,6 +125,11 @@ mod tests {
     }
 
     fn trigger(line: &str) -> (Result<Ending, u8>, String) {
+        let (result, stdout) = trigger_with(line, &Loader::new(None, Vec::new()));
+        (result.map_err(|failure| failure.code()), stdout)
+    }
+
+    fn trigger_with(line: &str, loader: &Loader) -> (Result<Ending, Failure>, String) {
         let arguments = rewrite(line.split(' ').map(Into::into).collect());
         let Arguments { json, command, .. } = Arguments::try_parse_from(arguments).unwrap();
         let Some(Command::Trigger(options)) = command else {
@@ -133,12 +138,8 @@ mod tests {
         let dispatcher = Dispatcher::new(callbacks::installed()).unwrap();
         let mut bytes = Vec::new();
         let mut output = Output::new(&mut bytes, json, true);
-        let loader = Loader::new(None, Vec::new());
-        let result = run(&options, &dispatcher, &loader, &mut output);
-        (
-            result.map_err(|failure| failure.code()),
-            String::from_utf8(bytes).unwrap(),
-        )
+        let result = run(&options, &dispatcher, loader, &mut output);
+        (result, String::from_utf8(bytes).unwrap())
     }
 
     #[test]
@@ -241,10 +242,67 @@ mod tests {
         assert_eq!(sign, gateway_core::sign(&token, time));
     }
 
+    /// What a gateway at another place is sent for an app of a configuration; `URL` is that place.
+    fn check_configured(config: &str, line: &str) -> Result<String, String> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("old"), "xxxxyyyy\n").unwrap();
+        let config = config.replace("DIR", &dir.path().display().to_string());
+        let file = dir.path().join("gateway.toml");
+        std::fs::write(&file, config).unwrap();
+        let server = test_server::serve(vec![answer("200 OK", "application/json", OK)]);
+        let line = line.replace("URL", &server.url);
+        let (result, _) = trigger_with(&line, &Loader::new(Some(file), Vec::new()));
+        result
+            .map(|_| server.request())
+            .map_err(|failure| failure.to_string())
+    }
+
+    /// Whether the callback of an app is signed with the token of the tests.
+    fn is_signed(request: &str) -> bool {
+        let (_, sign) = request.split_once("&Sign=").unwrap();
+        let (sign, time) = sign.split_once("&RequestTime=").unwrap();
+        let token = gateway_core::Token::new("xxxxyyyy").unwrap();
+        sign == gateway_core::sign(&token, time.split(' ').next().unwrap())
+    }
+
+    #[test]
+    fn over_the_network_it_knows_the_apps_of_the_configuration() {
+        const APPS: &str = "[apps.legacy]\nsdk_app_id = 1400000001\nunsigned = true\n\
+            [apps.shop]\nsdk_app_id = 1400000002\ntoken_files = ['DIR/old', 'DIR/not-there-yet']\n\
+            [apps.plain]\nsdk_app_id = 1400000003\ntoken = 'xxxxyyyy'\n";
+        let line = |rest: &str| format!("g trigger Sns.CallbackFriendDelete --url URL/c {rest}");
+        let sent = |app: &str| check_configured(APPS, &line(&format!("--app {app}"))).unwrap();
+        for (app, number) in [("shop", 1_400_000_002_u64), ("plain", 1_400_000_003)] {
+            let request = sent(app);
+            let start = format!("POST /c?SdkAppid={number}&");
+            assert!(request.starts_with(&start), "{request}");
+            assert!(is_signed(&request), "{request}");
+        }
+        let request = sent("legacy");
+        assert!(request.starts_with("POST /c?SdkAppid=1400000001&"));
+        assert!(!request.contains("Sign="), "{request}");
+
+        let one = "[apps.shop]\nsdk_app_id = 1400000002\ntoken_files = ['DIR/old']\n";
+        assert!(is_signed(
+            &check_configured(one, &line("--opt-platform iOS")).unwrap()
+        ));
+        for (config, rest, expected) in [
+            (APPS, "--client-ip ::1", "one of legacy, plain, shop"),
+            (
+                APPS,
+                "--app other",
+                "no app other: it has legacy, plain, shop",
+            ),
+            ("", "--client-ip ::1", "has no app"),
+        ] {
+            let error = check_configured(config, &line(rest)).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
     #[test]
     fn network_options_belong_together() {
         for line in [
-            "g trigger C --url http://a",
             "g trigger C --token-file x",
             "g trigger C --sdk-app-id 1",
             "g trigger C --url http://a --sdk-app-id 1 --app shop",
