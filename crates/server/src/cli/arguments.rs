@@ -294,7 +294,7 @@ pub(super) struct EventsOptions {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainOptions {
-    /// The event's id, as `events` and `tail --json` show it
+    /// The event's id, as `events`, `tail` and `trigger` show it
     #[arg(value_parser = event_id)]
     pub(super) id: EventId,
     #[command(flatten)]

@@ -1,5 +1,7 @@
 //! `trigger`: sends a callback through the running gateway's own pipeline, or over the network as Chat does.
 
+use std::io::{self, Write};
+
 use gateway_core::Dispatcher;
 use serde_json::{json, value::RawValue};
 use ureq::{Body, http::Response};
@@ -9,6 +11,7 @@ use super::{
     body,
     client::Client,
     configuration::Loader,
+    escape::escape,
     failure::{Ending, Failure},
     network,
     output::Output,
@@ -31,6 +34,7 @@ pub(super) fn run(
     dispatcher: &Dispatcher,
     loader: &Loader,
     output: &mut Output<'_>,
+    notices: &mut dyn Write,
 ) -> Result<Ending, Failure> {
     let body = body::build(options, dispatcher)?;
     let acked = if options.network.url.is_some() {
@@ -39,6 +43,12 @@ pub(super) fn run(
         let client = Client::new(&options.admin, &loader.load()?)?;
         simulate(&client, options, &body)?
     };
+    if !output.wants_json()
+        && let Some(event) = &acked.event
+    {
+        // If standard error is closed, nobody wants to know.
+        let _written: io::Result<()> = writeln!(notices, "event {}", escape(event));
+    }
     print(&acked, options.network.url.is_some(), output)
 }
 
@@ -84,9 +94,6 @@ fn print(acked: &Acked, show_status: bool, output: &mut Output<'_>) -> Result<En
         }
         output.json_text(&acked.ack)?;
     }
-    if let Some(event) = acked.event.as_ref().filter(|_| output.is_for_people()) {
-        output.line(&format!("event {event}: see `explain {event}`"))?;
-    }
     Ok(if acked.status == 200 {
         Ending::Done
     } else {
@@ -111,7 +118,7 @@ mod tests {
 
     const OK: &str = r#"{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":""}"#;
 
-    /// What a command line prints; `URL` in it is a server that answers.
+    /// What a command line prints, standard error last; `URL` in it is a server that answers.
     fn check(response: String, line: &str) -> (Result<Ending, u8>, String, String) {
         let server = test_server::serve(vec![response]);
         let line = line.replace("URL", &server.url);
@@ -138,8 +145,10 @@ mod tests {
         let dispatcher = Dispatcher::new(callbacks::installed()).unwrap();
         let mut bytes = Vec::new();
         let mut output = Output::new(&mut bytes, json, true);
-        let result = run(&options, &dispatcher, loader, &mut output);
-        (result, String::from_utf8(bytes).unwrap())
+        let mut notices = Vec::new();
+        let result = run(&options, &dispatcher, loader, &mut output, &mut notices);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (result, text(bytes) + &text(notices))
     }
 
     #[test]
