@@ -163,6 +163,8 @@ fn what_could_not_be_read_is_done_once_its_type_is_mended() {
     let id = event(&gateway, "Faulty.Unreadable", r#"{"id":"odd"}"#);
     comes_to(&gateway, &id, "dead");
     assert_eq!(replay(&gateway, &id).0, 422);
+    let found = |gateway: &Gateway| gateway.events("account=odd").pop().map(|event| event.id);
+    assert_eq!(found(&gateway), None);
     assert!(gateway.stop().success());
 
     let setup = setup.variable("FAULTY_FIXED", "1");
@@ -172,6 +174,7 @@ fn what_could_not_be_read_is_done_once_its_type_is_mended() {
     assert_eq!(replayed["before"]["reason"], "undecodable");
     assert_eq!(replayed["after"]["status"], "done");
     assert_eq!(setup.ran("Faulty.Unreadable"), ["odd"]);
+    assert_eq!(found(&gateway).as_ref(), Some(&id));
     gateway.kill();
     let gateway = setup.start();
     comes_to(&gateway, &id, "done");
@@ -223,15 +226,16 @@ fn what_can_not_be_replayed_is_refused_with_its_reason() {
     let unreadable = event(&gateway, "Faulty.Note", "not JSON");
     let missing = "0199ac60-9200-7a5f-8000-000000000001";
     for (id, expected) in [
-        (slow.as_str(), 409),
-        (&unknown, 422),
-        (&unreadable, 422),
-        (missing, 404),
-        ("no-id", 400),
+        (slow.as_str(), (409, "still being handled")),
+        (&unknown, (422, "no plug-in is installed for its command")),
+        (&unreadable, (422, "its body can't be read by its plug-in;")),
+        (missing, (404, "")),
+        ("no-id", (400, "")),
     ] {
         let (status, problem) = replay(&gateway, id);
-        assert_eq!(status, expected, "{problem}");
-        assert!(problem["detail"].is_string());
+        assert_eq!(status, expected.0, "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(expected.1), "{detail}");
     }
     // Of several, one that can't be replayed does not keep the others from it.
     event(&gateway, "Faulty.Note", r#"{"id":"fine"}"#);
@@ -240,5 +244,8 @@ fn what_can_not_be_replayed_is_refused_with_its_reason() {
     let output = setup.run(&all);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.ends_with("1 succeeded, 1 failed\n"), "{text}");
+    let failed = text.lines().find(|line| line.starts_with(&unreadable));
+    let failed = failed.unwrap();
+    assert_eq!(failed.matches(&unreadable).count(), 1, "{failed}");
     assert_eq!(output.status.code(), Some(1));
 }

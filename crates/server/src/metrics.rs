@@ -7,6 +7,7 @@ mod callbacks;
 mod deciders;
 mod described;
 mod handlers;
+mod process;
 mod registration;
 mod spans;
 

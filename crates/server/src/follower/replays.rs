@@ -63,9 +63,12 @@ pub(crate) enum ReplayError {
     /// A before-command's plug-in has answered what Chat would not honour.
     #[error("the plug-in's ack breaks the rules of its command: {0}")]
     Broken(AckFault),
-    /// Its body can't be read by its plug-in, or there is none.
-    #[error("its body can't be read by its plug-in, or no plug-in is installed for its command")]
+    /// Its body can't be read by its plug-in.
+    #[error("its body can't be read by its plug-in; `drift` says where it differs")]
     Undecodable,
+    /// There is no plug-in.
+    #[error("no plug-in is installed for its command")]
+    NotInstalled,
     /// It is being handled, or waits for its first attempt, or an older event of its command does.
     #[error(
         "it, or an older event of its command, is still being handled or waits for its first attempt"
@@ -183,9 +186,9 @@ impl Follower {
             return Err(ReplayError::Missing);
         };
         let installed = self.parts.dispatcher.get(&event.envelope.command);
-        let installed = installed.ok_or(ReplayError::Undecodable)?.clone();
+        let installed = installed.ok_or(ReplayError::NotInstalled)?.clone();
         let index = installed.descriptor().index;
-        let progress = self.command_at(index).ok_or(ReplayError::Undecodable)?;
+        let progress = self.command_at(index).ok_or(ReplayError::NotInstalled)?;
         if progress.is_pending(sequence) {
             return Err(ReplayError::Pending);
         }
@@ -199,6 +202,7 @@ impl Follower {
         })?;
         let prepared = installed.prepare(&event.body);
         let work = prepared.work.ok_or(ReplayError::Undecodable)?;
+        self.add_late_to_index(&event, prepared.subjects);
         Ok(Readied {
             index,
             work,
