@@ -1,6 +1,6 @@
 //! A wrong configuration: exit code 2, every problem named with where it came from, and no secret shown.
 
-use super::harness::{SHOP, Setup};
+use super::harness::{FRIEND_DELETE, SHOP, Setup, friend_delete};
 
 #[test]
 fn every_problem_is_named_at_once_and_no_secret_is_shown() {
@@ -115,4 +115,15 @@ fn without_an_app_there_is_one_to_try() {
     gateway.app = gateway_test_support::ChatApp::new(1_400_000_000, token.trim());
     gateway.acked(super::harness::FRIEND_DELETE, "{\"PairList\":[]}");
     assert!(!setup.logs().contains(token.trim()));
+}
+
+#[test]
+fn a_file_that_is_just_being_written_takes_no_app_away() {
+    let setup = Setup::new();
+    let gateway = setup.start();
+    setup.configure("");
+    gateway.signal("HUP");
+    gateway.reaches("gateway_config_reloads_total", &[("result", "failed")], 1);
+    gateway.acked(FRIEND_DELETE, friend_delete("alice", "bob"));
+    assert!(setup.logs().contains("apps: none is configured any more"));
 }

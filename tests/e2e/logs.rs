@@ -123,3 +123,18 @@ fn lines_about_one_callback_say_which() {
     assert!(took > Duration::ZERO && took < Duration::from_secs(2));
     assert!(!setup.logs().contains("alice"));
 }
+
+#[test]
+fn the_start_says_what_serves_and_where() {
+    let setup = Setup::new().variable("GATEWAY_LOG__FORMAT", "json");
+    let gateway = setup.start();
+    let serving = eventually("the start is told", || {
+        setup
+            .logs()
+            .contains("serving")
+            .then(|| line(&setup, "serving"))
+    });
+    assert_eq!(serving["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(serving["callbacks"], gateway.callbacks.to_string());
+    assert_eq!(serving["admin"], gateway.admin.to_string());
+}

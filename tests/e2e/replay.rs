@@ -117,6 +117,24 @@ fn what_was_done_stays_so() {
 }
 
 #[test]
+fn what_is_replayed_at_once_is_done_for_whoever_looks() {
+    let setup = Setup::faulty();
+    let gateway = setup.start();
+    for number in 0..10 {
+        let body = format!(r#"{{"id":"quick-{number}"}}"#);
+        gateway.call("Faulty.Note", &body);
+        let id = eventually("the event is journaled", || {
+            let query = format!("account=quick-{number}");
+            Some(gateway.events(&query).pop()?.id)
+        });
+        let (_, replayed) = eventually("its first attempt is over", || {
+            Some(replay(&gateway, &id)).filter(|(status, _)| *status == 200)
+        });
+        assert_eq!(replayed["after"]["status"], "done", "{replayed}");
+    }
+}
+
+#[test]
 fn a_before_callback_tells_what_it_would_be_answered_now() {
     let setup = Setup::faulty();
     let gateway = setup.start();
@@ -145,6 +163,8 @@ fn what_could_not_be_read_is_done_once_its_type_is_mended() {
     let id = event(&gateway, "Faulty.Unreadable", r#"{"id":"odd"}"#);
     comes_to(&gateway, &id, "dead");
     assert_eq!(replay(&gateway, &id).0, 422);
+    let found = |gateway: &Gateway| gateway.events("account=odd").pop().map(|event| event.id);
+    assert_eq!(found(&gateway), None);
     assert!(gateway.stop().success());
 
     let setup = setup.variable("FAULTY_FIXED", "1");
@@ -154,6 +174,7 @@ fn what_could_not_be_read_is_done_once_its_type_is_mended() {
     assert_eq!(replayed["before"]["reason"], "undecodable");
     assert_eq!(replayed["after"]["status"], "done");
     assert_eq!(setup.ran("Faulty.Unreadable"), ["odd"]);
+    assert_eq!(found(&gateway).as_ref(), Some(&id));
     gateway.kill();
     let gateway = setup.start();
     comes_to(&gateway, &id, "done");
@@ -189,6 +210,10 @@ fn a_body_that_asks_for_what_there_is_not_is_refused() {
     let mut connection = Connection::open(gateway.admin).unwrap();
     let answer = connection.request("POST", &target, &json, br#"{"dry_run":true}"#);
     assert_eq!(answer.unwrap().status, 400);
+    let mut connection = Connection::open(gateway.admin).unwrap();
+    let long = [b" ".repeat(100_000), b"{}".to_vec()].concat();
+    let answer = connection.request("POST", &target, &json, &long);
+    assert_eq!(answer.unwrap().status, 413);
     assert_eq!(setup.ran("Faulty.Note"), ["once"]);
 }
 
@@ -201,15 +226,16 @@ fn what_can_not_be_replayed_is_refused_with_its_reason() {
     let unreadable = event(&gateway, "Faulty.Note", "not JSON");
     let missing = "0199ac60-9200-7a5f-8000-000000000001";
     for (id, expected) in [
-        (slow.as_str(), 409),
-        (&unknown, 422),
-        (&unreadable, 422),
-        (missing, 404),
-        ("no-id", 400),
+        (slow.as_str(), (409, "still being handled")),
+        (&unknown, (422, "no plug-in is installed for its command")),
+        (&unreadable, (422, "its body can't be read by its plug-in;")),
+        (missing, (404, "")),
+        ("no-id", (400, "")),
     ] {
         let (status, problem) = replay(&gateway, id);
-        assert_eq!(status, expected, "{problem}");
-        assert!(problem["detail"].is_string());
+        assert_eq!(status, expected.0, "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(expected.1), "{detail}");
     }
     // Of several, one that can't be replayed does not keep the others from it.
     event(&gateway, "Faulty.Note", r#"{"id":"fine"}"#);
@@ -218,5 +244,8 @@ fn what_can_not_be_replayed_is_refused_with_its_reason() {
     let output = setup.run(&all);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.ends_with("1 succeeded, 1 failed\n"), "{text}");
+    let failed = text.lines().find(|line| line.starts_with(&unreadable));
+    let failed = failed.unwrap();
+    assert_eq!(failed.matches(&unreadable).count(), 1, "{failed}");
     assert_eq!(output.status.code(), Some(1));
 }

@@ -76,9 +76,16 @@ fn requests_and_events_add_up() {
     let listed: Value = serde_json::from_slice(&gateway.get("/v1/refusals").body).unwrap();
     let listed = listed["data"].as_array().unwrap();
     assert_eq!(listed.len() as u64, rejected);
+    let app_of = |reason| {
+        let one = listed.iter().find(|one| one["reason"] == reason);
+        one.unwrap().get("app").cloned()
+    };
+    assert_eq!(app_of("too_large"), Some("shop".into()));
+    assert_eq!(app_of("not_found"), None);
     let forged = listed.iter().find(|one| one["reason"] == "bad_sign");
     let forged = forged.unwrap();
     assert_eq!(forged["address"], "127.0.0.1");
+    assert_eq!(forged["app"], "shop");
     assert!(
         forged["skew_seconds"].as_i64().unwrap().abs() < 60,
         "{forged}"

@@ -222,6 +222,12 @@ impl Apps {
         self.by_id.values()
     }
 
+    /// The app whose number a query has, whoever wrote it there.
+    pub fn named(&self, query: &Query<'_>) -> Option<&App> {
+        let id = query.sdk_app_id.as_deref().filter(|id| is_digits(id))?;
+        self.by_id.get(&id.parse().ok()?)
+    }
+
     /// Decides whether a request is genuine. `now` is in seconds since the Unix epoch.
     ///
     /// # Errors
@@ -234,14 +240,7 @@ impl Apps {
         now: u64,
         peer: Peer,
     ) -> Result<Genuine<'_>, Refusal> {
-        let id = query
-            .sdk_app_id
-            .as_deref()
-            .filter(|id| is_digits(id))
-            .and_then(|id| id.parse().ok());
-        let app = id
-            .and_then(|id: u64| self.by_id.get(&id))
-            .ok_or(Refusal::UnknownApp)?;
+        let app = self.named(query).ok_or(Refusal::UnknownApp)?;
         let signed = (!app.unsigned).then(|| app.check_sign(query, now));
         let signature = signed.transpose()?;
         let mut proof = Proof {

@@ -199,6 +199,33 @@ impl Index {
         Ok(())
     }
 
+    /// Adds entries of events that were passed before they could be read, and moves nothing. Those above the cursor are
+    /// left out: they come with [`Index::add`]. What a crash takes before it is flushed, within five seconds, is not
+    /// asked for again.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError::Busy`], [`IndexError::Write`], [`IndexError::Closed`] as for [`Index::add`]. Nothing was added then.
+    pub fn add_late<'a>(
+        &self,
+        entries: impl IntoIterator<Item = (Key<'a>, Sequence)>,
+    ) -> Result<(), IndexError> {
+        let mut entries: Vec<_> = entries
+            .into_iter()
+            .map(|(key, sequence)| (key::hash(key), sequence))
+            .collect();
+        let mut memory = self.shared.memory();
+        // After a restart this leaves none until `add` was told of it, so that it is `add` who is told.
+        let cursor = memory.active.through();
+        entries.retain(|&(_, sequence)| sequence <= cursor);
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.shared.make_room(&mut memory)?;
+        memory.active.extend_late(entries);
+        Ok(())
+    }
+
     /// Sequences that match, newest first, in a bounded time of some ten milliseconds: may return fewer than `limit`, even
     /// none, and say where to go on. Keys are hashes: a caller checks the events. Blocks on the disk.
     ///

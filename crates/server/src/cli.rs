@@ -119,7 +119,8 @@ fn run<L: List>(
             &mut io::stderr(),
         )?,
         Command::Trigger(options) => {
-            trigger::run(&options, &dispatcher(callbacks)?, &loader, output)?
+            let dispatcher = dispatcher(callbacks)?;
+            trigger::run(&options, &dispatcher, &loader, output, &mut io::stderr())?
         }
         Command::Tail(options) => {
             let client = Client::new(&options.admin, &loader.load()?)?;

@@ -20,7 +20,10 @@ use std::{
     error::Error,
     io,
     panic::Location,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -33,12 +36,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use crate::{
-    clock,
-    handlers::Handlers,
-    metrics::{Metrics, signed},
-    traces::Traces,
-};
+use crate::{clock, handlers::Handlers, metrics::Metrics, traces::Traces};
 
 use finished::Finished;
 use indexing::FoundBy;
@@ -78,6 +76,8 @@ pub(crate) struct Running {
     deadline: Arc<OnceLock<Instant>>,
     thread: JoinHandle<()>,
     replays: Replays,
+    head: watch::Receiver<Head>,
+    behind: Arc<AtomicU64>,
 }
 
 /// The follower's own thread works on this.
@@ -105,6 +105,8 @@ pub(crate) struct Follower {
     index_stall: Stall,
     /// What has ended can't be saved.
     save_stall: Stall,
+    /// Every event up to here is indexed, and done, parked or dead.
+    behind: Arc<AtomicU64>,
 }
 
 /// One read of the log.
@@ -130,6 +132,12 @@ impl Running {
         if self.thread.join().is_err() {
             error!("the follower has died");
         }
+    }
+
+    /// Events between the log's end and the slowest of the index and the handlers' cursors, also when the follower hangs.
+    pub(crate) fn lag(&self) -> u64 {
+        let behind = self.behind.load(Ordering::Relaxed);
+        self.head.borrow().sequence.saturating_sub(behind)
     }
 
     /// For whoever wants an event handled once more.
@@ -160,6 +168,7 @@ impl Follower {
         follower.report_lag();
         let (stop, deadline) = (follower.stop.clone(), Arc::clone(&follower.deadline));
         let replays = follower.replay.clone();
+        let (head, behind) = (follower.head.clone(), Arc::clone(&follower.behind));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -171,6 +180,8 @@ impl Follower {
             deadline,
             thread,
             replays,
+            head,
+            behind,
         })
     }
 
@@ -215,6 +226,7 @@ impl Follower {
             live_stall: Stall::default(),
             index_stall: Stall::default(),
             save_stall: Stall::default(),
+            behind: Arc::default(),
             parts,
         })
     }
@@ -379,11 +391,11 @@ impl Follower {
         self.commands.get_mut(place)
     }
 
+    /// Tells how far it has come.
     fn report_lag(&self) {
         let cursors = self.commands.iter().map(Progress::cursor);
         let behind = cursors.fold(self.parts.index.cursor(), Sequence::min);
-        let lag = self.head.borrow().sequence.saturating_sub(behind);
-        self.parts.metrics.follower_lag.set(signed(lag));
+        self.behind.store(behind, Ordering::Relaxed);
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) use body::Reserved;
 use body::{InFlight, UnreadBody};
 use pending::PendingAppend;
 use refusals::skew_seconds;
-pub(crate) use refusals::{Refusals, Refused};
+pub(crate) use refusals::{Claim, Refusals, Refused};
 use repeats::{Fingerprint, Repeats, Turn};
 pub(crate) use seen::Seen;
 use tally::{Tally, closed_name};
@@ -99,8 +99,8 @@ struct Admitted<'a> {
     /// The query without its signature, where somebody beside us is asked.
     query: Option<String>,
     app: Arc<AppMetrics>,
-    /// By how much the sender's clock is ahead of ours, where its request tells.
-    skew_seconds: Option<i64>,
+    /// For when it is refused after all.
+    claim: Claim,
     first_byte: Instant,
 }
 
@@ -299,9 +299,12 @@ impl Ingest {
             ruling,
             query: is_passed_on.then(|| Query::without_credentials(raw_query)),
             app: Arc::clone(&known.metrics),
-            skew_seconds: match signature {
-                Some(signature) => Some(signature.skew_seconds),
-                None => skew_seconds(&query, now),
+            claim: Claim {
+                app: Some(Arc::clone(&genuine.app.name)),
+                skew_seconds: match signature {
+                    Some(signature) => Some(signature.skew_seconds),
+                    None => skew_seconds(&query, now),
+                },
             },
             first_byte: arrival.first_byte,
         }))
@@ -435,12 +438,13 @@ impl Endpoint for Ingest {
             self.shared.metrics.requests.inc();
         }
         let arrival = arrival(&request);
-        let skew_seconds = match &admitted {
-            Ok(Admission::Callback(admitted)) => admitted.skew_seconds,
-            Ok(Admission::Probe | Admission::Health) => None,
+        let claim = match &admitted {
+            Ok(Admission::Callback(admitted)) => admitted.claim.clone(),
+            Ok(Admission::Probe | Admission::Health) => Claim::default(),
             Err(_) => {
                 let query = Query::parse(request.uri().query().unwrap_or_default());
-                skew_seconds(&query.unwrap_or_default(), arrival.received_ms / 1000)
+                let apps = &self.shared.live.load().apps;
+                Claim::of(&query.unwrap_or_default(), apps, arrival.received_ms / 1000)
             }
         };
         let body = UnreadBody::of(&mut request);
@@ -455,7 +459,7 @@ impl Endpoint for Ingest {
                 Err(refusal) => Err(refusal),
             };
             Ok(answered.unwrap_or_else(|refusal| {
-                let kept = Refused::new(refusal, arrival, skew_seconds);
+                let kept = Refused::new(refusal, arrival, claim);
                 self.shared.refusals.push(kept);
                 self.shared.metrics.reject(refusal);
                 refused(refusal)

@@ -8,6 +8,7 @@ mod deciders;
 mod described;
 mod fanout;
 mod handlers;
+mod process;
 mod registration;
 mod spans;
 

@@ -26,7 +26,8 @@ pub fn check_subjects<C: Callback>(expected: Subjects) {
 }
 
 /// Reads a body, or a part of one, that is exactly what its type says: without drift, and encoded by poem-openapi it is
-/// the body again, so that each of its names stands on both derives.
+/// the body again, so that each of its names stands on both derives. The body must have every field with a default:
+/// poem-openapi writes them all.
 ///
 /// # Panics
 ///
@@ -39,8 +40,53 @@ pub fn read<T: DeserializeOwned + ToJSON>(body: &str) -> T {
     assert_eq!(
         value.to_json(),
         Some(body),
-        "serde and oai disagree about {}",
+        "{} is not its body again: a name that differs between serde and oai, or a field with a default that the body \
+         leaves out",
         T::name()
     );
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use poem_openapi::Object;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, Object)]
+    struct Named {
+        #[serde(default)]
+        #[oai(default)]
+        command: String,
+        #[serde(rename = "To_Account")]
+        account: String,
+    }
+
+    #[derive(Debug, Deserialize, Object)]
+    struct Defaulted {
+        #[serde(default)]
+        #[oai(default)]
+        command: String,
+    }
+
+    #[test]
+    fn reads_a_body_that_is_what_its_type_says() {
+        let read = read::<Defaulted>(r#"{ "command": "Sns.CallbackFriendDelete" }"#);
+        assert_eq!(read.command, "Sns.CallbackFriendDelete");
+    }
+
+    #[test]
+    #[should_panic(expected = "a name that differs between serde and oai")]
+    fn a_name_on_one_derive_only_fails() {
+        let read = read::<Named>(r#"{ "command": "", "To_Account": "alice" }"#);
+        unreachable!("{read:?}");
+    }
+
+    #[test]
+    #[should_panic(expected = "a field with a default that the body leaves out")]
+    fn a_body_without_a_field_that_has_a_default_fails() {
+        let read = read::<Defaulted>("{}");
+        unreachable!("{read:?}");
+    }
 }

@@ -1,6 +1,9 @@
 //! Entries in memory, on their way to the disk: found at once, newest first.
 
-use std::{collections::HashMap, iter};
+use std::{
+    collections::{BTreeSet, HashMap},
+    iter,
+};
 
 use crate::Sequence;
 
@@ -13,6 +16,8 @@ pub(super) type Entry = (i64, Sequence);
 pub(super) struct Buffer {
     links: Vec<Link>,
     newest: HashMap<i64, u32>,
+    /// Entries of events that others have overtaken.
+    late: BTreeSet<Entry>,
     through: Sequence,
 }
 
@@ -34,7 +39,7 @@ impl Buffer {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.links.len()
+        self.links.len() + self.late.len()
     }
 
     /// Every event up to here is in this buffer, in one before it or on the disk.
@@ -63,7 +68,22 @@ impl Buffer {
         self.through = through;
     }
 
-    /// The key's entries, newest first.
+    /// Adds entries of events up to [`Buffer::through`], in any order.
+    pub(super) fn extend_late(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        self.late.extend(entries);
+    }
+
+    pub(super) fn has_late(&self) -> bool {
+        !self.late.is_empty()
+    }
+
+    /// The key's late entries, newest first.
+    pub(super) fn late_newest_first(&self, key: i64) -> impl Iterator<Item = Sequence> {
+        let entries = self.late.range((key, 0)..=(key, Sequence::MAX)).rev();
+        entries.map(|&(_, sequence)| sequence)
+    }
+
+    /// The key's entries but for the late ones, newest first.
     pub(super) fn newest_first(&self, key: i64) -> impl Iterator<Item = Sequence> {
         let mut next = self.newest.get(&key).copied();
         iter::from_fn(move || {
@@ -75,11 +95,14 @@ impl Buffer {
 
     /// The entries above `floor` in the order in which they lie on the disk.
     pub(super) fn sorted(&self, floor: Sequence) -> Vec<Entry> {
+        let late = self.late.iter().copied();
+        let late = late.filter(|&(_, sequence)| sequence > floor);
         let mut entries: Vec<_> = self
             .links
             .iter()
             .filter(|link| link.sequence > floor)
             .map(|link| (link.key, link.sequence))
+            .chain(late)
             .collect();
         entries.sort_unstable();
         entries
@@ -112,5 +135,17 @@ mod tests {
         buffer.extend(&[(7, 1), (7, 2), (-3, 2), (7, 3)], 3);
 
         assert_eq!(buffer.sorted(1), [(-3, 2), (7, 2), (7, 3)]);
+    }
+
+    #[test]
+    fn keeps_late_entries_apart_and_sorts_them_in() {
+        let mut buffer = Buffer::after(5);
+        buffer.extend(&[(7, 6)], 6);
+        buffer.extend_late([(7, 2), (7, 4), (8, 1), (7, 2)]);
+
+        assert_eq!(buffer.newest_first(7).collect::<Vec<_>>(), [6]);
+        assert_eq!(buffer.late_newest_first(7).collect::<Vec<_>>(), [4, 2]);
+        assert_eq!(buffer.sorted(1), [(7, 2), (7, 4), (7, 6)]);
+        assert_eq!((buffer.len(), buffer.through()), (4, 6));
     }
 }

@@ -110,7 +110,9 @@ impl Flusher<'_> {
         let full = memory.active.len() >= self.shared.limits.buffer_entries;
         let late = now >= self.flushed_at + self.shared.limits.flush_after;
         let wanted = std::mem::take(&mut memory.flush_wanted);
-        if (full || late || wanted || closing) && memory.active.through() > memory.durable {
+        let active = &memory.active;
+        let has_news = active.through() > memory.durable || active.has_late();
+        if (full || late || wanted || closing) && has_news {
             memory.hand_over();
             return memory.flushing.clone().map(Work::Flush);
         }

@@ -92,11 +92,8 @@ impl Search {
             let mut sequences: Vec<_> = buffers
                 .iter()
                 .flat_map(|buffer| {
-                    buffer
-                        .newest_first(key)
-                        .skip_while(|&sequence| sequence >= self.below)
-                        .take_while(|&sequence| sequence > self.floor)
-                        .take(most)
+                    let late = self.within(buffer.late_newest_first(key)).take(most);
+                    self.within(buffer.newest_first(key)).take(most).chain(late)
                 })
                 .collect();
             sequences.sort_unstable_by(|a, b| b.cmp(a));
@@ -106,6 +103,16 @@ impl Search {
             first: collect(self.first),
             second: self.second.map(collect).unwrap_or_default(),
         }
+    }
+
+    /// Those that can be found, of sequences that are newest first.
+    fn within(
+        &self,
+        newest_first: impl Iterator<Item = Sequence>,
+    ) -> impl Iterator<Item = Sequence> {
+        newest_first
+            .skip_while(|&sequence| sequence >= self.below)
+            .take_while(|&sequence| sequence > self.floor)
     }
 
     /// The rest: merges what memory had with what the disk has. Memory must have been looked at first, since entries

@@ -134,6 +134,12 @@ impl Shared {
     /// The buffers, when the active one has room.
     pub(super) fn room(&self) -> Result<MutexGuard<'_, Memory>, IndexError> {
         let mut memory = self.memory();
+        self.make_room(&mut memory)?;
+        Ok(memory)
+    }
+
+    /// Sees that the active buffer has room.
+    pub(super) fn make_room(&self, memory: &mut Memory) -> Result<(), IndexError> {
         if memory.stage != Stage::Running {
             return Err(self.closed());
         }
@@ -144,12 +150,12 @@ impl Shared {
             });
         }
         if memory.active.len() < self.limits.buffer_entries {
-            return Ok(memory);
+            return Ok(());
         }
         if memory.flushing.is_none() {
             memory.hand_over();
             self.wake_flusher();
-            return Ok(memory);
+            return Ok(());
         }
         Err(match &memory.failure {
             Some(failure) => self.write_error(Arc::clone(failure)),
@@ -171,7 +177,7 @@ impl Shared {
         let mut memory = self.memory();
         let through = memory.active.through();
         let restarts = memory.restarts;
-        while memory.durable < through && memory.restarts == restarts {
+        while memory.is_behind(through) && memory.restarts == restarts {
             if memory.stage == Stage::Ended {
                 return Err(self.closed());
             }
@@ -224,6 +230,12 @@ impl Memory {
             failure: None,
             stage: Stage::Running,
         }
+    }
+
+    /// Whether the disk lacks anything of the events up to `through`.
+    fn is_behind(&self, through: Sequence) -> bool {
+        let flushing = self.flushing.as_deref();
+        self.durable < through || self.active.has_late() || flushing.is_some_and(Buffer::has_late)
     }
 
     /// Makes the active buffer the one to flush; there must be none on its way.

@@ -68,6 +68,19 @@ fn add(index: &Index, entries: &[(Key<'_>, Sequence)], through: Sequence) {
     });
 }
 
+/// Adds late entries, when the flush thread has made room.
+fn add_late(index: &Index, entries: &[(Key<'_>, Sequence)]) {
+    eventually("there is room", || {
+        match index.add_late(entries.iter().copied()) {
+            Err(IndexError::Busy { .. }) => false,
+            added => {
+                added.unwrap();
+                true
+            }
+        }
+    });
+}
+
 /// All pages of an answer, `limit` sequences at most.
 fn find(index: &Index, query: &IndexQuery<'_>, limit: usize) -> Result<Vec<Sequence>, IndexError> {
     let mut sequences = Vec::new();

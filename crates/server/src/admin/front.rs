@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use poem::{
     Endpoint, IntoResponse, Request, Response, Result,
-    http::{HeaderName, HeaderValue, header},
+    error::ReadBodyError,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
 
 use super::{GuardConfig, guard, held::Places, paths, problem::Problem};
@@ -26,6 +27,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
     (header::CACHE_CONTROL, "no-store"),
 ];
+
+/// What is to be done is said in few words.
+const BODY_MAX: usize = 64 << 10;
 
 /// Stands before an endpoint.
 pub(crate) struct Front<E> {
@@ -48,9 +52,12 @@ impl<E: Endpoint> Endpoint for Front<E> {
         let passed = passed.and_then(|()| self.check_parameters(&request));
         let mut response = match passed.and_then(|()| self.places.take(&path)) {
             Ok(place) => {
-                let response = match self.inner.call(request).await {
-                    Ok(output) => output.into_response(),
-                    Err(error) => answer(error, &path),
+                let response = match bounded(request).await {
+                    Ok(request) => match self.inner.call(request).await {
+                        Ok(output) => output.into_response(),
+                        Err(error) => answer(error, &path),
+                    },
+                    Err(problem) => problem.into_response(),
                 };
                 match place {
                     Some(place) => place.hold(response),
@@ -86,6 +93,27 @@ impl<E> Front<E> {
     }
 }
 
+/// Bounds the body of what is posted; simulated callbacks have a bound of their own.
+async fn bounded(mut request: Request) -> Result<Request, Problem> {
+    let path = request.uri().path();
+    if request.method() != Method::POST || paths::simulated(path).is_some() {
+        return Ok(request);
+    }
+    let body = request.take_body().into_bytes_limit(BODY_MAX).await;
+    let body = body.map_err(|error| {
+        let status = match error {
+            ReadBodyError::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Problem::new(
+            status,
+            format!("the body can't be taken, of at most {BODY_MAX} bytes"),
+        )
+    })?;
+    request.set_body(body);
+    Ok(request)
+}
+
 /// An error as a problem, unless it is one already.
 fn answer(error: poem::Error, path: &str) -> Response {
     if error.is::<Problem>() || error.is_from_response() {
@@ -96,7 +124,7 @@ fn answer(error: poem::Error, path: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use poem::{Route, endpoint::make_sync, get, http::StatusCode};
+    use poem::{Route, endpoint::make_sync, get};
 
     use super::*;
     use crate::admin::problem::CONTENT_TYPE;

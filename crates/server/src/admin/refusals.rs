@@ -17,7 +17,7 @@ pub(crate) struct RefusalList {
     next: Option<String>,
 }
 
-/// A request that was turned away. Nothing that its caller wrote is kept.
+/// A request that was turned away. Of what its caller wrote only the app is kept, where it is a configured one.
 #[derive(Debug, Serialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub(crate) struct RefusedRequest {
@@ -28,6 +28,9 @@ pub(crate) struct RefusedRequest {
     /// Who sent it, by way of trusted proxies; not there for a simulated one.
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
+    /// The configured app that it named, by its name in the configuration; whoever sent it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app: Option<String>,
     /// By how many seconds its `RequestTime` was ahead of this machine's clock, if it had one.
     #[serde(skip_serializing_if = "Option::is_none")]
     skew_seconds: Option<i64>,
@@ -62,7 +65,8 @@ impl From<&Refused> for RefusedRequest {
             time: time::format(refused.received_ms).unwrap_or_default(),
             reason: refused.refusal.reason().to_owned(),
             address: refused.address.map(|address| address.to_string()),
-            skew_seconds: refused.skew_seconds,
+            app: refused.claim.app.as_deref().map(str::to_owned),
+            skew_seconds: refused.claim.skew_seconds,
         }
     }
 }
@@ -73,6 +77,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::ingest::Claim;
 
     #[test]
     fn what_is_sent_is_what_is_documented() {
@@ -80,21 +85,25 @@ mod tests {
             received_ms: 1_769_846_400_250,
             refusal: Refusal::Stale,
             address: Some([192, 0, 2, 1].into()),
-            skew_seconds: Some(-90),
+            claim: Claim {
+                app: Some("shop".into()),
+                skew_seconds: Some(-90),
+            },
         };
         let simulated = Refused {
             refusal: Refusal::Journal,
             address: None,
-            skew_seconds: None,
-            ..stale
+            claim: Claim::default(),
+            ..stale.clone()
         };
-        let list = RefusalList::new(&[stale, simulated], None);
+        let list = RefusalList::new(&[stale.clone(), simulated.clone()], None);
         let sent = json!({
             "data": [
                 {
                     "time": "2026-01-31T08:00:00.250Z",
                     "reason": "stale",
                     "address": "192.0.2.1",
+                    "app": "shop",
                     "skew_seconds": -90,
                 },
                 { "time": "2026-01-31T08:00:00.250Z", "reason": "journal" },

@@ -73,7 +73,7 @@ impl ReplayApi {
         let id = event_id(&id)?;
         let before = self.0.look_up(id, Stood::of).await?;
         let installed = self.0.parts.dispatcher.get(&before.command);
-        let installed = installed.ok_or_else(|| refusal(&ReplayError::Undecodable))?;
+        let installed = installed.ok_or_else(|| refusal(&ReplayError::NotInstalled))?;
         let ran = match installed.descriptor().phase {
             Phase::After => {
                 let replays = &self.0.parts.replays;
@@ -168,8 +168,9 @@ fn refusal(error: &ReplayError) -> Problem {
         ReplayError::Pending => Problem::new(StatusCode::CONFLICT, detail),
         ReplayError::Busy => Problem::busy(detail),
         ReplayError::Slow => Problem::new(StatusCode::GATEWAY_TIMEOUT, detail),
-        ReplayError::Undecodable | ReplayError::Broken(_) | ReplayError::Failed(_) => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
-        }
+        ReplayError::Undecodable
+        | ReplayError::NotInstalled
+        | ReplayError::Broken(_)
+        | ReplayError::Failed(_) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
     }
 }

@@ -167,7 +167,7 @@ pub(super) struct TriggerOptions {
     #[arg(long, value_name = "FILE")]
     pub(super) body: Option<PathBuf>,
     /// The app, by its name in the configuration; needed only when there are several
-    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    #[arg(long, value_name = "NAME", conflicts_with = "sdk_app_id")]
     pub(super) app: Option<String>,
     #[command(flatten)]
     pub(super) admin: AdminOptions,
@@ -180,12 +180,12 @@ pub(super) struct TriggerOptions {
 #[command(next_help_heading = "Over the network")]
 pub(super) struct NetworkOptions {
     /// The callback URL to call
-    #[arg(long, value_name = "URL", requires = "sdk_app_id")]
+    #[arg(long, value_name = "URL")]
     pub(super) url: Option<String>,
-    /// The vendor's number of the app
+    /// The vendor's number of the app [default: that of --app in the configuration]
     #[arg(long, value_name = "NUMBER", requires = "url")]
     pub(super) sdk_app_id: Option<u64>,
-    /// A file with the app's token; without it the callback is not signed
+    /// A file with the app's token [default: the configuration's; none for an app that is given by its number]
     #[arg(long, value_name = "FILE", requires = "url")]
     pub(super) token_file: Option<PathBuf>,
     /// A PEM file with the private authority of the URL's certificate
@@ -341,7 +341,7 @@ pub(super) struct EventsOptions {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainOptions {
-    /// The event's id, as `events` and `tail --json` show it
+    /// The event's id, as `events`, `tail` and `trigger` show it
     #[arg(value_parser = event_id)]
     pub(super) id: EventId,
     #[command(flatten)]

@@ -90,10 +90,11 @@ pub(super) struct Outcome {
 // === impl Event ===
 
 impl Event {
-    /// One line: when, whose, what, about whom, and the beginning of the body. Not yet escaped.
+    /// One line: when, its id, whose, what, about whom, and the beginning of the body. Not yet escaped.
     pub(super) fn line(&self) -> String {
         let parts = [
             moment::show(&self.journaled_at),
+            self.id.clone(),
             self.app.clone(),
             self.command_and_mark(),
             self.subjects.short(),

@@ -38,8 +38,13 @@ pub(super) fn run(
         is_first &= page.is_empty();
         Ok(())
     })?;
-    if output.is_for_people() {
-        hint(is_first, has_more, output)?;
+    if output.wants_json() {
+        return Ok(Ending::Done);
+    }
+    if is_first {
+        output.line("no events")?;
+    } else if has_more && output.is_for_people() {
+        output.line(MORE)?;
     }
     Ok(Ending::Done)
 }
@@ -82,15 +87,6 @@ pub(super) fn walk(
             Some(next) if left > 0 && Some(&next) != cursor.as_ref() => cursor = Some(next),
             next => return Ok(next.is_some()),
         }
-    }
-}
-
-/// What the table does not show by itself.
-fn hint(is_empty: bool, has_more: bool, output: &mut Output<'_>) -> Result<(), Failure> {
-    match (is_empty, has_more) {
-        (true, _) => output.line("no events"),
-        (false, true) => output.line(MORE),
-        (false, false) => Ok(()),
     }
 }
 
@@ -163,9 +159,13 @@ mod tests {
     }
 
     fn check(options: &EventsOptions, json: bool) -> String {
+        check_on(options, json, true)
+    }
+
+    fn check_on(options: &EventsOptions, json: bool, terminal: bool) -> String {
         let client = Client::new(&options.admin, &crate::config::load(None, []).unwrap()).unwrap();
         let mut bytes = Vec::new();
-        let mut output = Output::new(&mut bytes, json, true);
+        let mut output = Output::new(&mut bytes, json, terminal);
         run(&client, options, &mut output).unwrap();
         String::from_utf8(bytes).unwrap()
     }
@@ -220,8 +220,17 @@ mod tests {
             ["TIME", "2026-01-31", "2026-01-31", "there"],
             "{text}"
         );
-        let server = test_server::serve(vec![page(&[], None)]);
-        assert_eq!(check(&self::options(&server), false), "no events\n");
+    }
+
+    #[test]
+    fn nothing_is_a_word_of_its_own_but_for_scripts() {
+        let check = |json, terminal| {
+            let server = test_server::serve(vec![page(&[], None)]);
+            check_on(&options(&server), json, terminal)
+        };
+        assert_eq!(check(false, true), "no events\n");
+        assert_eq!(check(false, false), "no events\n");
+        assert_eq!(check(true, true), "");
     }
 
     #[test]

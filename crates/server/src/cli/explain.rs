@@ -145,11 +145,12 @@ fn verdict(verdict: &Value) -> String {
         }
         (by, ..) => by.map(|by| format!("by the {by}")),
     };
+    let asked = part("decider").map_or("the plug-in", |_| "the decider");
     let parts = [
         by,
         why(verdict),
         millis(verdict, "elapsed_us").map(|after| format!(" after {after}")),
-        millis(verdict, "asked_us").map(|waited| format!(", {waited} of it waiting")),
+        millis(verdict, "asked_us").map(|waited| format!(", {waited} of it waiting for {asked}")),
         part("ack").map(|ack| format!(": {ack}")),
     ];
     parts.into_iter().flatten().collect()
@@ -234,7 +235,7 @@ mod tests {
         });
         assert_eq!(
             verdict(&failed),
-            "by the policy `refuse` in place of the decider moderation (status: status 500) after 2.500 ms, 2.000 ms of it waiting: {\"ErrorCode\":1}"
+            "by the policy `refuse` in place of the decider moderation (status: status 500) after 2.500 ms, 2.000 ms of it waiting for the decider: {\"ErrorCode\":1}"
         );
         assert_eq!(
             shadow(&failed).unwrap(),

@@ -15,8 +15,9 @@ use crate::metrics::{Described, described};
 const INTRO: &str = "# Metrics
 
 What `/metrics` of the admin listener says, in the format of Prometheus. Names and labels are an interface: dashboards
-and alerts are made of them. Every series exists from the start with 0. Labels come from closed sets, so that no caller
-can make a new series: a command that is not installed is `other`. A histogram has `_bucket`, `_sum` and `_count`.
+and alerts are made of them. Every series exists from the start with 0; those of an app or a decider come with it when
+the configuration is reloaded, and those of a decider go with it. Labels come from closed sets, so that no caller can
+make a new series: a command that is not installed is `other`. A histogram has `_bucket`, `_sum` and `_count`.
 `callback-gateway metrics --markdown` writes this page.
 
 | metric | kind | unit | labels | meaning |

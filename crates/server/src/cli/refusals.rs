@@ -16,7 +16,7 @@ const LIST: List<'_> = List {
     action: "read the refusals",
     path: "/v1/refusals",
     empty: "nothing was refused",
-    heading: &["TIME", "REASON", "FROM", "CLOCK"],
+    heading: &["TIME", "REASON", "FROM", "APP", "CLOCK"],
     row,
 };
 
@@ -28,6 +28,8 @@ pub(super) struct Refused {
     pub(super) reason: String,
     /// Empty for a simulated one.
     pub(super) address: String,
+    /// The configured one that it named.
+    pub(super) app: Option<String>,
     pub(super) skew_seconds: Option<i64>,
 }
 
@@ -46,6 +48,7 @@ fn row(refused: &str) -> Vec<String> {
         moment::show(&refused.time),
         refused.reason,
         refused.address,
+        refused.app.unwrap_or_default(),
         skew.unwrap_or_default(),
     ]
 }
@@ -70,7 +73,7 @@ mod tests {
     #[test]
     fn a_table_for_people() {
         let server = serve(&json!([
-            { "time": "2026-01-31T08:00:00.250Z", "reason": "stale", "address": "192.0.2.1", "skew_seconds": -90 },
+            { "time": "2026-01-31T08:00:00.250Z", "reason": "stale", "address": "192.0.2.1", "app": "shop", "skew_seconds": -90 },
             { "time": "2026-01-31T08:00:00.000Z", "reason": "not_found", "address": "2001:db8::1" },
         ]));
         insta::assert_snapshot!(check(&server, None, false));

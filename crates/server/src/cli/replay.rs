@@ -157,9 +157,9 @@ fn replay(
     tally: &mut Tally,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let action = format!("replay the event {}", event.id);
+    let action = "replay the event";
     let path = format!("/v1/events/{}/replay", event.id);
-    let mut response = patiently(|| client.post(&action, &path, &[], b"{}"))?;
+    let mut response = patiently(|| client.post(action, &path, &[], b"{}"))?;
     let raw: Box<RawValue> = response.body_mut().read_json().map_err(|error| {
         Failure::Failed(format!("failed to {action}: unexpected answer: {error}"))
     })?;
@@ -355,7 +355,7 @@ mod tests {
         let (ending, text) = check(&server, all_of_a_command);
         assert_eq!(ending.unwrap(), Ending::Bad);
         insta::assert_snapshot!(text, @r"
-        1  A.B  failed to replay the event 1: 404 Not Found
+        1  A.B  failed to replay the event: 404 Not Found
         2  A.B  dead → done
         1 succeeded, 1 failed
         ");

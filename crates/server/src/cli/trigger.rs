@@ -1,5 +1,7 @@
 //! `trigger`: sends a callback through the running gateway's own pipeline, or over the network as Chat does.
 
+use std::io::{self, Write};
+
 use gateway_core::Dispatcher;
 use serde_json::{json, value::RawValue};
 use ureq::{Body, http::Response};
@@ -9,6 +11,7 @@ use super::{
     body,
     client::Client,
     configuration::Loader,
+    escape::escape,
     failure::{Ending, Failure},
     network,
     output::Output,
@@ -31,14 +34,21 @@ pub(super) fn run(
     dispatcher: &Dispatcher,
     loader: &Loader,
     output: &mut Output<'_>,
+    notices: &mut dyn Write,
 ) -> Result<Ending, Failure> {
     let body = body::build(options, dispatcher)?;
     let acked = if options.network.url.is_some() {
-        network::call(&options.network, &options.command, &body)?
+        network::call(options, loader, &body)?
     } else {
         let client = Client::new(&options.admin, &loader.load()?)?;
         simulate(&client, options, &body)?
     };
+    if !output.wants_json()
+        && let Some(event) = &acked.event
+    {
+        // If standard error is closed, nobody wants to know.
+        let _written: io::Result<()> = writeln!(notices, "event {}", escape(event));
+    }
     print(&acked, options.network.url.is_some(), output)
 }
 
@@ -84,9 +94,6 @@ fn print(acked: &Acked, show_status: bool, output: &mut Output<'_>) -> Result<En
         }
         output.json_text(&acked.ack)?;
     }
-    if let Some(event) = acked.event.as_ref().filter(|_| output.is_for_people()) {
-        output.line(&format!("event {event}: see `explain {event}`"))?;
-    }
     Ok(if acked.status == 200 {
         Ending::Done
     } else {
@@ -111,7 +118,7 @@ mod tests {
 
     const OK: &str = r#"{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":""}"#;
 
-    /// What a command line prints; `URL` in it is a server that answers.
+    /// What a command line prints, standard error last; `URL` in it is a server that answers.
     fn check(response: String, line: &str) -> (Result<Ending, u8>, String, String) {
         let server = test_server::serve(vec![response]);
         let line = line.replace("URL", &server.url);
@@ -125,6 +132,11 @@ mod tests {
     }
 
     fn trigger(line: &str) -> (Result<Ending, u8>, String) {
+        let (result, stdout) = trigger_with(line, &Loader::new(None, Vec::new()));
+        (result.map_err(|failure| failure.code()), stdout)
+    }
+
+    fn trigger_with(line: &str, loader: &Loader) -> (Result<Ending, Failure>, String) {
         let arguments = rewrite(line.split(' ').map(Into::into).collect());
         let Arguments { json, command, .. } = Arguments::try_parse_from(arguments).unwrap();
         let Some(Command::Trigger(options)) = command else {
@@ -133,12 +145,10 @@ mod tests {
         let dispatcher = Dispatcher::new(callbacks::installed()).unwrap();
         let mut bytes = Vec::new();
         let mut output = Output::new(&mut bytes, json, true);
-        let loader = Loader::new(None, Vec::new());
-        let result = run(&options, &dispatcher, &loader, &mut output);
-        (
-            result.map_err(|failure| failure.code()),
-            String::from_utf8(bytes).unwrap(),
-        )
+        let mut notices = Vec::new();
+        let result = run(&options, &dispatcher, loader, &mut output, &mut notices);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (result, text(bytes) + &text(notices))
     }
 
     #[test]
@@ -241,10 +251,67 @@ mod tests {
         assert_eq!(sign, gateway_core::sign(&token, time));
     }
 
+    /// What a gateway at another place is sent for an app of a configuration; `URL` is that place.
+    fn check_configured(config: &str, line: &str) -> Result<String, String> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("old"), "xxxxyyyy\n").unwrap();
+        let config = config.replace("DIR", &dir.path().display().to_string());
+        let file = dir.path().join("gateway.toml");
+        std::fs::write(&file, config).unwrap();
+        let server = test_server::serve(vec![answer("200 OK", "application/json", OK)]);
+        let line = line.replace("URL", &server.url);
+        let (result, _) = trigger_with(&line, &Loader::new(Some(file), Vec::new()));
+        result
+            .map(|_| server.request())
+            .map_err(|failure| failure.to_string())
+    }
+
+    /// Whether the callback of an app is signed with the token of the tests.
+    fn is_signed(request: &str) -> bool {
+        let (_, sign) = request.split_once("&Sign=").unwrap();
+        let (sign, time) = sign.split_once("&RequestTime=").unwrap();
+        let token = gateway_core::Token::new("xxxxyyyy").unwrap();
+        sign == gateway_core::sign(&token, time.split(' ').next().unwrap())
+    }
+
+    #[test]
+    fn over_the_network_it_knows_the_apps_of_the_configuration() {
+        const APPS: &str = "[apps.legacy]\nsdk_app_id = 1400000001\nunsigned = true\n\
+            [apps.shop]\nsdk_app_id = 1400000002\ntoken_files = ['DIR/old', 'DIR/not-there-yet']\n\
+            [apps.plain]\nsdk_app_id = 1400000003\ntoken = 'xxxxyyyy'\n";
+        let line = |rest: &str| format!("g trigger Sns.CallbackFriendDelete --url URL/c {rest}");
+        let sent = |app: &str| check_configured(APPS, &line(&format!("--app {app}"))).unwrap();
+        for (app, number) in [("shop", 1_400_000_002_u64), ("plain", 1_400_000_003)] {
+            let request = sent(app);
+            let start = format!("POST /c?SdkAppid={number}&");
+            assert!(request.starts_with(&start), "{request}");
+            assert!(is_signed(&request), "{request}");
+        }
+        let request = sent("legacy");
+        assert!(request.starts_with("POST /c?SdkAppid=1400000001&"));
+        assert!(!request.contains("Sign="), "{request}");
+
+        let one = "[apps.shop]\nsdk_app_id = 1400000002\ntoken_files = ['DIR/old']\n";
+        assert!(is_signed(
+            &check_configured(one, &line("--opt-platform iOS")).unwrap()
+        ));
+        for (config, rest, expected) in [
+            (APPS, "--client-ip ::1", "one of legacy, plain, shop"),
+            (
+                APPS,
+                "--app other",
+                "no app other: it has legacy, plain, shop",
+            ),
+            ("", "--client-ip ::1", "has no app"),
+        ] {
+            let error = check_configured(config, &line(rest)).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
     #[test]
     fn network_options_belong_together() {
         for line in [
-            "g trigger C --url http://a",
             "g trigger C --token-file x",
             "g trigger C --sdk-app-id 1",
             "g trigger C --url http://a --sdk-app-id 1 --app shop",

@@ -68,7 +68,7 @@ fn collect(figment: &Figment) -> Result<Config, Problems> {
         {
             path.push(name.clone());
         }
-        let (taken, tag) = take(&mut root, &path);
+        let taken = take(&mut root, &path);
         let mut key = path.join(".");
         if let Kind::MissingField(name) = &error.kind {
             key = format!("{key}.{name}");
@@ -76,63 +76,68 @@ fn collect(figment: &Figment) -> Result<Config, Problems> {
         // The wrong value was taken out; that it is missing now is no news.
         let is_told = problems.iter().any(|told: &Problem| told.key == key);
         if matches!(error.kind, Kind::MissingField(_)) && is_told {
-            if taken {
+            if taken.is_some() {
                 continue;
             }
             return Err(Problems(problems));
         }
-        let origin = tag
-            .and_then(|tag| figment.get_metadata(tag))
-            .and_then(|metadata| origin(metadata, &key));
+        let origin = taken.as_ref().and_then(|taken| {
+            let (tag, below) = innermost(taken);
+            let metadata = figment.get_metadata(tag)?;
+            // A table that nobody knows was made by a variable with a longer name.
+            match error.kind {
+                Kind::UnknownField(..) => origin(metadata, &format!("{key}{below}")),
+                _ => origin(metadata, &key),
+            }
+        });
         problems.push(Problem {
             message: message(&error.kind, &key),
             key,
             origin: origin.unwrap_or_default(),
         });
-        if !taken || problems.len() == 100 {
+        if taken.is_none() || problems.len() == 100 {
             return Err(Problems(problems));
         }
     }
 }
 
-/// Puts the default in the place of the value at `path`, or removes it; tells where the value came from.
-fn take(root: &mut Value, path: &[String]) -> (bool, Option<figment::value::Tag>) {
+/// Puts the default in the place of the value at `path`, or removes it; returns the value.
+fn take(root: &mut Value, path: &[String]) -> Option<Value> {
     let defaults = Figment::from(Defaults);
     // A list's elements have no keys of their own: the list goes as a whole.
     let depth = path
         .iter()
         .position(|part| part.parse::<usize>().is_ok())
         .unwrap_or(path.len());
-    let Some((last, parents)) = path.get(..depth).and_then(<[String]>::split_last) else {
-        return (false, None);
-    };
+    let (last, parents) = path.get(..depth)?.split_last()?;
     let mut dict = root;
     for parent in parents {
         let Value::Dict(_, inner) = dict else {
-            return (false, None);
+            return None;
         };
-        let Some(next) = inner.get_mut(parent) else {
-            return (false, None);
-        };
-        dict = next;
+        dict = inner.get_mut(parent)?;
     }
     let Value::Dict(_, inner) = dict else {
-        return (false, None);
+        return None;
     };
     let taken = inner.remove(last);
-    let tag = taken.as_ref().map(innermost_tag);
     if let Ok(default) = defaults.find_value(&path.get(..depth).unwrap_or_default().join(".")) {
         inner.insert(last.clone(), default);
     }
-    (taken.is_some(), tag)
+    taken
 }
 
-/// Tables are made of several layers and have no tag of their own; any of their values tells the layer.
-fn innermost_tag(value: &Value) -> figment::value::Tag {
-    match value {
-        Value::Dict(tag, dict) => dict.values().next().map_or(*tag, innermost_tag),
-        other => other.tag(),
-    }
+/// Tables are made of several layers and have no tag of their own; any of their values tells the layer. With its key
+/// below the table's.
+fn innermost(value: &Value) -> (figment::value::Tag, String) {
+    let Value::Dict(tag, dict) = value else {
+        return (value.tag(), String::new());
+    };
+    let Some((name, value)) = dict.iter().next() else {
+        return (*tag, String::new());
+    };
+    let (tag, below) = innermost(value);
+    (tag, format!(".{name}{below}"))
 }
 
 /// The file or variable that set a key; nothing for the defaults.
@@ -351,6 +356,23 @@ mod tests {
         )
         .unwrap_err();
         insta::assert_snapshot!(problems.join("\n"));
+    }
+
+    #[test]
+    fn names_a_variable_of_a_table_that_there_is_not_in_full() {
+        let variables = [
+            ("GATEWAY_CALLBACK__LISTEN", "127.0.0.1:1"),
+            ("GATEWAY_CALLBACKS__TSL__CERTIFICATE", "a.pem"),
+            ("GATEWAY_APPS__SHOP__UNSIGNED", "true"),
+        ];
+        let problems = check("", &variables).unwrap_err().join("\n");
+        for expected in [
+            "callback (GATEWAY_CALLBACK__LISTEN): unknown key",
+            "callbacks.tsl (GATEWAY_CALLBACKS__TSL__CERTIFICATE): unknown key",
+            "apps.shop.sdk_app_id (GATEWAY_APPS__SHOP__SDK_APP_ID): missing",
+        ] {
+            assert!(problems.contains(expected), "{problems}");
+        }
     }
 
     #[test]

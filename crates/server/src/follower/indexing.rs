@@ -46,6 +46,17 @@ impl Follower {
         self.add_to_index(&found_by, through) && through < self.position
     }
 
+    /// Adds an event that could not be read when it was followed, and can be now.
+    pub(super) fn add_late_to_index(&self, event: &StoredEvent, subjects: Subjects) {
+        let Some(found_by) = FoundBy::of(event, subjects) else {
+            return;
+        };
+        if let Err(error) = self.parts.index.add_late(found_by.entries()) {
+            let (sequence, error) = (event.sequence, Causes(&error));
+            warn!(sequence, %error, "an event that is replayed is not indexed; replay it again");
+        }
+    }
+
     /// Adds what was read up to `through`; tells whether the index has taken it.
     pub(super) fn add_to_index(&mut self, found_by: &[FoundBy], through: Sequence) -> bool {
         let entries = found_by.iter().flat_map(FoundBy::entries);

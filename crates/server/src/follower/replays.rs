@@ -63,9 +63,12 @@ pub(crate) enum ReplayError {
     /// A before-command's plug-in has answered what Chat would not honour.
     #[error("the plug-in's ack breaks the rules of its command: {0}")]
     Broken(AckFault),
-    /// Its body can't be read by its plug-in, or there is none.
-    #[error("its body can't be read by its plug-in, or no plug-in is installed for its command")]
+    /// Its body can't be read by its plug-in.
+    #[error("its body can't be read by its plug-in; `drift` says where it differs")]
     Undecodable,
+    /// There is no plug-in.
+    #[error("no plug-in is installed for its command")]
+    NotInstalled,
     /// It is being handled, or waits for its first attempt, or an older event of its command does.
     #[error(
         "it, or an older event of its command, is still being handled or waits for its first attempt"
@@ -75,10 +78,14 @@ pub(crate) enum ReplayError {
     #[error("the journal does not hold it any more, or its row is damaged")]
     Missing,
     /// Nobody knows yet how it ends.
-    #[error("it is still being handled; look at the event's outcome later")]
+    #[error(
+        "it is still being handled, or how it ended can't be saved yet; look at the event's outcome later"
+    )]
     Slow,
-    /// Too much waits already, the state can't be read, or the gateway stops.
-    #[error("too much is being handled, or the gateway stops; try again")]
+    /// Too much waits already, the state can't be read or written, or the gateway stops.
+    #[error(
+        "too much is being handled, the state can't be read or written, or the gateway stops; try again"
+    )]
     Busy,
 }
 
@@ -167,6 +174,10 @@ impl Follower {
 
     /// An event with its handler's work, and what the state knows of it.
     fn readied(&mut self, sequence: Sequence) -> Result<Readied, ReplayError> {
+        // Each further try would hold up all commands for as long as the last one.
+        if self.save_stall.is_on() {
+            return Err(ReplayError::Busy);
+        }
         let row = self.reader.get(sequence).map_err(|error| {
             tell(&error);
             ReplayError::Busy
@@ -175,9 +186,9 @@ impl Follower {
             return Err(ReplayError::Missing);
         };
         let installed = self.parts.dispatcher.get(&event.envelope.command);
-        let installed = installed.ok_or(ReplayError::Undecodable)?.clone();
+        let installed = installed.ok_or(ReplayError::NotInstalled)?.clone();
         let index = installed.descriptor().index;
-        let progress = self.command_at(index).ok_or(ReplayError::Undecodable)?;
+        let progress = self.command_at(index).ok_or(ReplayError::NotInstalled)?;
         if progress.is_pending(sequence) {
             return Err(ReplayError::Pending);
         }
@@ -185,11 +196,13 @@ impl Follower {
             return Err(ReplayError::Busy);
         }
         let known = self.known_outcome(sequence).map_err(|error| {
+            self.save_stall.begin();
             tell(&error);
             ReplayError::Busy
         })?;
         let prepared = installed.prepare(&event.body);
         let work = prepared.work.ok_or(ReplayError::Undecodable)?;
+        self.add_late_to_index(&event, prepared.subjects);
         Ok(Readied {
             index,
             work,
@@ -211,7 +224,8 @@ impl Follower {
         if self.save_stall.is_on() || !self.commands.iter().any(has_ended) {
             return;
         }
-        match self.save_ended() {
+        // The cursor, too: an event that was handled a moment ago is to be done for whoever looks.
+        match self.save() {
             Ok(()) => self.answer_replayed(),
             Err(error) => {
                 self.save_stall.begin();

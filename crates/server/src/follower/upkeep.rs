@@ -37,12 +37,15 @@ impl Follower {
         for progress in &mut self.commands {
             progress.look_after(&self.parts.handlers);
         }
-        if let Err(error) = self.retry() {
-            tell(&error);
+        if self.save_stall.is_on() {
+            return;
         }
-        if self.saved.elapsed() >= SAVE_EVERY
-            && let Err(error) = self.save()
-        {
+        let retried = self.retry();
+        let is_time = self.saved.elapsed() >= SAVE_EVERY;
+        let saved = if is_time { self.save() } else { Ok(()) };
+        if let Err(error) = retried.and(saved) {
+            // A state that is locked makes each of these wait.
+            self.save_stall.begin();
             tell(&error);
         }
         if self.trimmed.elapsed() >= TRIM_EVERY

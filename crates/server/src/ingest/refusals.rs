@@ -1,13 +1,13 @@
 //! The last requests that were refused, for whoever wonders why nothing arrives. In memory, bounded, and without
-//! anything that a caller wrote: a time, a reason, an address, and how far the clocks are apart.
+//! anything that a caller wrote: a time, a reason, an address, which of our apps, and how far the clocks are apart.
 
 use std::{
     collections::VecDeque,
     net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use gateway_core::{Peer, Query, Refusal};
+use gateway_core::{Apps, Peer, Query, Refusal};
 
 use crate::listener::Arrival;
 
@@ -16,7 +16,7 @@ use crate::listener::Arrival;
 pub(crate) struct Refusals(Mutex<VecDeque<Refused>>);
 
 /// One refused request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refused {
     /// When its first byte came, in milliseconds since the Unix epoch.
     pub received_ms: u64,
@@ -24,6 +24,15 @@ pub(crate) struct Refused {
     pub refusal: Refusal,
     /// Who sent it; `None` for a simulated one.
     pub address: Option<IpAddr>,
+    /// What it claims.
+    pub claim: Claim,
+}
+
+/// What a request's query claims, as far as it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Claim {
+    /// The configured app that it names, by its name in the configuration.
+    pub app: Option<Arc<str>>,
     /// By how many seconds its `RequestTime` is ahead of our clock, where it has one.
     pub skew_seconds: Option<i64>,
 }
@@ -44,7 +53,7 @@ impl Refusals {
 
     /// The newest first.
     pub(crate) fn latest(&self) -> Vec<Refused> {
-        self.kept().iter().rev().copied().collect()
+        self.kept().iter().rev().cloned().collect()
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<Refused>> {
@@ -56,7 +65,7 @@ impl Refusals {
 // === impl Refused ===
 
 impl Refused {
-    pub(super) fn new(refusal: Refusal, arrival: Arrival, skew_seconds: Option<i64>) -> Self {
+    pub(super) fn new(refusal: Refusal, arrival: Arrival, claim: Claim) -> Self {
         Self {
             received_ms: arrival.received_ms,
             refusal,
@@ -64,7 +73,19 @@ impl Refused {
                 Peer::Network { address, .. } => Some(address),
                 Peer::Simulated => None,
             },
-            skew_seconds,
+            claim,
+        }
+    }
+}
+
+// === impl Claim ===
+
+impl Claim {
+    /// `now` is in seconds since the Unix epoch.
+    pub(super) fn of(query: &Query<'_>, apps: &Apps, now: u64) -> Self {
+        Self {
+            app: apps.named(query).map(|app| Arc::clone(&app.name)),
+            skew_seconds: skew_seconds(query, now),
         }
     }
 }
@@ -88,7 +109,8 @@ mod tests {
             peer: Peer::Simulated,
         };
         let query = Query::parse("RequestTime=100&SdkAppid=1").unwrap();
-        Refused::new(Refusal::Stale, arrival, skew_seconds(&query, number))
+        let claim = Claim::of(&query, &Apps::default(), number);
+        Refused::new(Refusal::Stale, arrival, claim)
     }
 
     #[test]
@@ -103,7 +125,7 @@ mod tests {
 
     #[test]
     fn tells_how_far_the_clocks_are_apart() {
-        assert_eq!(refused(70).skew_seconds, Some(30));
-        assert_eq!(refused(160).skew_seconds, Some(-60));
+        assert_eq!(refused(70).claim.skew_seconds, Some(30));
+        assert_eq!(refused(160).claim.skew_seconds, Some(-60));
     }
 }

@@ -2,8 +2,10 @@
 
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, core::Collector, process_collector::ProcessCollector,
+    Registry, core::Collector,
 };
+
+use super::process::Process;
 
 const VALID: &str = "the name, the help and the labels are constants that follow the rules";
 
@@ -19,7 +21,7 @@ impl Registration {
     /// Adds the process's own metrics and returns the registry.
     pub(super) fn finish(self) -> Registry {
         self.registry
-            .register(Box::new(ProcessCollector::for_self()))
+            .register(Box::new(Process::starting()))
             .expect(UNIQUE);
         self.registry
     }

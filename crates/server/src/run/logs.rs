@@ -14,8 +14,9 @@ use crate::config::{LogConfig, LogFormat};
 pub use limit::HeldBack;
 use limit::Limit;
 
-/// Where the client that sends traces shows what it sends byte by byte, its token included.
-const BYTES: &str = "ureq_proto::util=off";
+/// Not from every library everything: the client that sends traces shows byte by byte what it sends, its token included,
+/// and TLS warns of what strangers send, in their words and at their length.
+const QUIET: [&str; 2] = ["ureq_proto::util=off", "rustls=error"];
 
 /// From here on everything is logged as configured; once a process.
 ///
@@ -42,7 +43,10 @@ fn subscriber(
     writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
     held_back: HeldBack,
 ) -> anyhow::Result<Box<dyn Subscriber + Send + Sync>> {
-    let filter = EnvFilter::try_new(&config.level)?.add_directive(BYTES.parse()?);
+    let mut filter = EnvFilter::try_new(&config.level)?;
+    for directive in QUIET {
+        filter = filter.add_directive(directive.parse()?);
+    }
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use arc_swap::ArcSwap;
 use gateway_core::{Descriptor, Dispatcher};
 use gateway_fanout::{SteerError, Subscriber};
@@ -102,6 +102,11 @@ impl Reloadable {
         let installed = self.dispatcher.iter();
         let descriptors: Vec<Descriptor> = installed.map(|one| *one.descriptor()).collect();
         check(loaded.clone(), &descriptors)?;
+        // A file that is just being written would refuse every callback.
+        ensure!(
+            self.config.apps.is_empty() || !loaded.apps.is_empty(),
+            "apps: none is configured any more; a gateway without apps needs a restart"
+        );
         // What will be in force is checked again: a listener stays where it is, whatever the file says.
         let config = self.merged(loaded);
         let checked = demo::add(check(config.clone(), &descriptors)?)?;
@@ -122,6 +127,13 @@ impl Reloadable {
             current.store(new);
         }
         self.tell_certificates(metrics);
+        let is_gone = |name: &&String| !config.apps.contains_key(*name);
+        for app in self.config.apps.keys().filter(is_gone) {
+            warn!(
+                app,
+                "it is not configured any more; its callbacks are refused"
+            );
+        }
         self.live.store(Arc::new(live));
         self.trusted_proxies
             .store(Arc::new(config.callbacks.trusted_proxies.clone()));

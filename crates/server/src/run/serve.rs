@@ -2,7 +2,7 @@
 
 use std::{
     io::Write,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
 };
 
@@ -13,7 +13,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{
     Control, Durability, Listeners, demo, files, logs, run,
@@ -37,6 +37,12 @@ pub enum ServeError {
 struct Source {
     file: Option<PathBuf>,
     environment: Vec<(String, String)>,
+}
+
+/// Where the listeners are, with the ports that the system has chosen.
+struct Addresses {
+    callbacks: SocketAddr,
+    admin: SocketAddr,
 }
 
 /// Serves until SIGTERM or SIGINT; returns after a clean stop.
@@ -69,7 +75,8 @@ fn start<L: List>(
     files::raise_limit();
     let checked = demo::add(checked)?;
     let listeners = Listeners::bind(&checked.config)?;
-    let welcome = welcome(source, &checked, &listeners)?;
+    let addresses = Addresses::of(&listeners)?;
+    let welcome = welcome(source, &checked, &addresses);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -91,7 +98,7 @@ fn start<L: List>(
         };
         let beside = async {
             tokio::join!(
-                greet(is_started, &welcome),
+                greet(is_started, &addresses, &welcome),
                 reload_on(hangup, source, reloads),
                 stop_on(terminate, interrupt, shutdown),
             );
@@ -108,29 +115,32 @@ fn start<L: List>(
 }
 
 /// Says where things are, once they are there.
-async fn greet(is_started: oneshot::Receiver<()>, welcome: &str) {
-    if is_started.await.is_ok()
-        && let Err(error) = writeln!(std::io::stdout(), "{welcome}")
-    {
+async fn greet(is_started: oneshot::Receiver<()>, addresses: &Addresses, welcome: &str) {
+    if is_started.await.is_err() {
+        return;
+    }
+    let Addresses { callbacks, admin } = addresses;
+    let version = env!("CARGO_PKG_VERSION");
+    info!(version, %callbacks, %admin, "serving");
+    if let Err(error) = writeln!(std::io::stdout(), "{welcome}") {
         warn!(%error, "failed to print where the gateway listens");
     }
 }
 
 /// Where things are, and a command to paste.
-fn welcome(source: &Source, checked: &Checked, listeners: &Listeners) -> anyhow::Result<String> {
-    let address = |socket: &TcpListener| socket.local_addr().context("failed to read an address");
+fn welcome(source: &Source, checked: &Checked, addresses: &Addresses) -> String {
     let configured = checked.config.apps.keys().next();
     let program = std::env::args().next().unwrap_or_default();
-    Ok(welcome::welcome(
+    welcome::welcome(
         &checked.config,
-        address(&listeners.callbacks)?,
-        address(&listeners.admin)?,
+        addresses.callbacks,
+        addresses.admin,
         configured.map_or(demo::NAME, String::as_str),
         Invocation {
             program: &program,
             file: source.file.as_deref(),
         },
-    ))
+    )
 }
 
 async fn reload_on(
@@ -158,6 +168,17 @@ async fn stop_on(mut terminate: Signal, mut interrupt: Signal, shutdown: Cancell
     warn!("asked twice to stop; ending at once");
     // What was acked is synced, and what is in flight is repeated.
     std::process::exit(1);
+}
+
+impl Addresses {
+    fn of(listeners: &Listeners) -> anyhow::Result<Self> {
+        let address =
+            |socket: &TcpListener| socket.local_addr().context("failed to read an address");
+        Ok(Self {
+            callbacks: address(&listeners.callbacks)?,
+            admin: address(&listeners.admin)?,
+        })
+    }
 }
 
 impl Source {

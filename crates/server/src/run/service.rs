@@ -20,7 +20,7 @@ use crate::{
     handlers::Handlers,
     ingest::{self, Ingest},
     listener::Options,
-    metrics::Metrics,
+    metrics::{Metrics, signed},
     readiness::Readiness,
     traces::Traces,
 };
@@ -236,6 +236,7 @@ impl Service {
         let is_ready = self.readiness.problems().is_empty();
         self.metrics.ready.set(i64::from(is_ready));
         self.handlers.read_gauges();
+        self.metrics.follower_lag.set(signed(self.follower.lag()));
     }
 
     /// Counts what the log holds back, and says so where it is time.

@@ -34,6 +34,42 @@ fn events_without_subjects_move_the_cursor_to_the_disk_too() {
 }
 
 #[test]
+fn what_comes_late_is_found_among_the_others_and_moves_no_cursor() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(&dir, BY_HAND);
+    fill(&index, "alice", 3);
+    fill(&index, "bob", 7);
+    index.shared.flush().unwrap();
+    let late = [7, 5, 3, 8].map(|sequence| (Key::Account("alice"), sequence));
+    index.add_late(late).unwrap();
+    assert_eq!(index.cursor(), 7);
+    let check = |index: &Index| {
+        let found = find(index, &account("alice"), 9).unwrap();
+        assert_eq!(found, [7, 5, 3, 2, 1], "the eighth event comes with `add`");
+        assert_eq!(find(index, &account("alice"), 1).unwrap(), [7]);
+    };
+    check(&index);
+    index.close().unwrap();
+    let index = open(&dir, BY_HAND);
+    assert_eq!(index.cursor(), 7);
+    check(&index);
+}
+
+#[test]
+fn what_comes_late_is_flushed_though_nothing_else_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        flush_after: Duration::from_millis(1),
+        ..BY_HAND
+    };
+    let index = open(&dir, limits);
+    fill(&index, "alice", 3);
+    eventually("it is on the disk", || durable(&index) == 3);
+    index.add_late([(Key::Account("bob"), 2)]).unwrap();
+    eventually("it is on the disk, too", || rows_on_disk(&dir) == 4);
+}
+
+#[test]
 fn a_quiet_index_flushes_by_itself() {
     let dir = tempfile::tempdir().unwrap();
     let limits = Limits {

@@ -105,6 +105,8 @@ fn three_hundred_thousand_entries_are_found_as_in_the_model() {
 enum Step {
     /// Events with these accounts and groups, some without any.
     Add(Vec<(Vec<u8>, Vec<u8>)>),
+    /// Accounts of events so far back.
+    Late(Vec<(u8, u64)>),
     Flush,
     Trim(u64),
     Close,
@@ -123,6 +125,7 @@ fn step() -> impl Strategy<Value = Step> {
     let events = prop::collection::vec((subjects(), subjects()), 0..12);
     prop_oneof![
         4 => events.prop_map(Step::Add),
+        2 => prop::collection::vec((0..4_u8, 0..30_u64), 1..6).prop_map(Step::Late),
         1 => Just(Step::Flush),
         1 => (0..30_u64).prop_map(Step::Trim),
         1 => Just(Step::Close),
@@ -151,7 +154,8 @@ proptest! {
         let mut index = open(&dir, limits);
         let mut model = Model::default();
         let mut log: Vec<(Key<'_>, Sequence)> = Vec::new();
-        let mut head = 0;
+        let mut late: Vec<(Key<'_>, Sequence)> = Vec::new();
+        let mut head: Sequence = 0;
         for step in steps {
             match step {
                 Step::Add(events) => {
@@ -163,6 +167,15 @@ proptest! {
                     }
                     model.add(&log[start..]);
                     add(&index, &log[start..], head);
+                }
+                Step::Late(entries) => {
+                    let start = late.len();
+                    late.extend(entries.iter().filter_map(|&(id, back)| {
+                        let sequence = head.checked_sub(back).filter(|&sequence| sequence > 0)?;
+                        Some((Key::Account(IDS[usize::from(id)]), sequence))
+                    }));
+                    model.add(&late[start..]);
+                    add_late(&index, &late[start..]);
                 }
                 Step::Flush => index.shared.flush().unwrap(),
                 Step::Trim(kept) => {
@@ -183,6 +196,7 @@ proptest! {
                     let cursor = index.cursor();
                     let lost: Vec<_> = log.iter().copied().filter(|&(_, sequence)| sequence > cursor).collect();
                     add(&index, &lost, head);
+                    add_late(&index, &late);
                     index.trim(model.trimmed).unwrap();
                 }
                 Step::Find { account, group, back, limit } => {
