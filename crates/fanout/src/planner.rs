@@ -3,6 +3,7 @@
 //! It reads live at one position; a subscription without room is detached and reads for itself later, so that none holds
 //! up another. Nothing begins before it is saved. Start at [`Fanout::start`], then `step`.
 
+mod moving;
 mod steering;
 
 use std::{
@@ -33,7 +34,10 @@ use crate::{
     subscriber::{Start, Subscriber},
 };
 
+use moving::Moving;
 use steering::Wish;
+
+pub use moving::{Move, Moved};
 pub use steering::{SteerError, Steering};
 
 /// What the fan-out works on.
@@ -70,6 +74,7 @@ struct Planner {
     flows: Vec<Flow>,
     courier: Courier,
     wishes: mpsc::Receiver<Wish>,
+    moving: Vec<Moving>,
     board: Board,
     stop: CancellationToken,
     /// Until when attempts may end; set before `stop`.
@@ -177,6 +182,7 @@ impl Planner {
             flows: Vec::new(),
             courier: Courier::start()?,
             wishes,
+            moving: Vec::new(),
             board: Board::default(),
             stop: CancellationToken::new(),
             deadline: Arc::default(),
@@ -242,8 +248,9 @@ impl Planner {
         self.tick()?;
         self.collect();
         self.save()?;
+        let mut is_behind = self.go_on_moving()?;
         self.retry()?;
-        let mut is_behind = self.read_live()?;
+        is_behind |= self.read_live()?;
         is_behind |= self.catch_up()?;
         let (now, now_ms) = (Instant::now(), now_ms());
         for flow in &mut self.flows {

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use gateway_journal::{DeliveryStatus, Pause, PauseReason, Sequence};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Planner, StartError, now_ms, tell};
+use super::{
+    Planner, StartError,
+    moving::{Move, Moved, Moving},
+    now_ms, tell,
+};
 use crate::{flow::Flow, subscriber::Subscriber};
 
 /// Steers the fan-out from elsewhere.
@@ -18,9 +22,11 @@ pub(super) enum Wish {
     Configure(Vec<Arc<Subscriber>>, Reply),
     Pause(String, bool, Reply),
     Retry(String, Vec<Sequence>, Reply),
+    Move(Moving),
+    Foresee(String, Move, Reply<Moved>),
 }
 
-type Reply = oneshot::Sender<Result<(), SteerError>>;
+pub(super) type Reply<T = ()> = oneshot::Sender<Result<T, SteerError>>;
 
 /// A wish was not granted.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +34,9 @@ pub enum SteerError {
     /// There is no such subscription.
     #[error("no subscription is named `{0}`")]
     Unknown(String),
+    /// Somebody else moves its cursor.
+    #[error("the cursor of `{0}` is being moved already; try again")]
+    Moving(String),
     /// The state could not be read or written; it may be done all the same, a little later.
     #[error("the state could not be read or written; the gateway's log says why")]
     Failed,
@@ -93,7 +102,28 @@ impl Steering {
             .await
     }
 
-    async fn ask(&self, wish: impl FnOnce(Reply) -> Wish) -> Result<(), SteerError> {
+    /// Moves a cursor, as soon as none of the subscription's attempts is under way; none begins meanwhile. Whoever
+    /// stops waiting before that has not moved it.
+    ///
+    /// # Errors
+    ///
+    /// Any.
+    pub async fn move_cursor(&self, subscription: String, to: Move) -> Result<Moved, SteerError> {
+        self.ask(|reply| Wish::Move(Moving::new(subscription, to, reply)))
+            .await
+    }
+
+    /// What [`Steering::move_cursor`] would do now.
+    ///
+    /// # Errors
+    ///
+    /// [`SteerError::Unknown`], [`SteerError::Failed`], [`SteerError::Busy`].
+    pub async fn foresee(&self, subscription: String, to: Move) -> Result<Moved, SteerError> {
+        self.ask(|reply| Wish::Foresee(subscription, to, reply))
+            .await
+    }
+
+    async fn ask<T>(&self, wish: impl FnOnce(Reply<T>) -> Wish) -> Result<T, SteerError> {
         let (reply, granted) = oneshot::channel();
         self.0.try_send(wish(reply)).map_err(|_| SteerError::Busy)?;
         granted.await.unwrap_or(Err(SteerError::Busy))
@@ -111,6 +141,11 @@ impl Planner {
             }
             Wish::Pause(name, is_paused, reply) => (self.pause(name, is_paused), reply),
             Wish::Retry(name, events, reply) => (self.retry_dead(name, &events), reply),
+            Wish::Move(moving) => return self.begin_to_move(moving),
+            Wish::Foresee(name, to, reply) => {
+                // Whoever asked may have gone.
+                return drop(reply.send(self.foresee(&name, to)));
+            }
         };
         let saved = done.and_then(|()| {
             let saved = self.save().map_err(StartError::from);
@@ -138,13 +173,13 @@ impl Planner {
         }
         let now_ms = now_ms();
         let flow = self.flow(name)?;
-        letters
-            .into_iter()
-            .for_each(|letter| flow.resurrect(letter, now_ms));
+        for letter in letters {
+            flow.resurrect(letter, now_ms);
+        }
         Ok(())
     }
 
-    fn flow(&mut self, name: String) -> Result<&mut Flow, SteerError> {
+    pub(super) fn flow(&mut self, name: String) -> Result<&mut Flow, SteerError> {
         let mut flows = self.flows.iter_mut();
         let found = flows.find(|flow| flow.name() == name);
         found.ok_or(SteerError::Unknown(name))
@@ -152,7 +187,7 @@ impl Planner {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn failed(error: StartError) -> SteerError {
+pub(super) fn failed(error: StartError) -> SteerError {
     tell(&error);
     SteerError::Failed
 }

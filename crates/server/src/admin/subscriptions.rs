@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gateway_core::Causes;
-use gateway_fanout::{Standing, SteerError};
+use gateway_fanout::{Move, Moved, Standing, Start, SteerError};
 use gateway_journal::{Delivery, DeliveryFilter, DeliveryStatus, PauseReason, Sequence};
 use poem::http::StatusCode;
 use poem_openapi::{
@@ -14,7 +14,7 @@ use poem_openapi::{
 use serde::Serialize;
 
 use super::{Shared, cursor::Cursor, problem::Problem};
-use crate::{openapi::payload::Reply, time};
+use crate::{clock, openapi::payload::Reply, time};
 
 /// `/v1/subscriptions` and `/v1/deliveries`.
 pub(crate) struct SubscriptionsApi(pub(crate) Arc<Shared>);
@@ -136,6 +136,42 @@ pub(crate) struct RetryRequest {
 #[oai(deny_unknown_fields)]
 pub(crate) struct SteerRequest {}
 
+/// Giving up what waits.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub(crate) struct SkipRequest {
+    /// Only tell what would be done.
+    #[oai(default)]
+    dry_run: bool,
+}
+
+/// Going back.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub(crate) struct RewindRequest {
+    /// To the first event journaled at or after: RFC 3339, milliseconds since the Unix epoch, or an age such as `15m`; or
+    /// to the `beginning` of the journal.
+    to: String,
+    /// Only tell what would be done.
+    #[oai(default)]
+    dry_run: bool,
+}
+
+/// What moving a cursor did, or would do.
+#[derive(Debug, Serialize, Object)]
+pub(crate) struct CursorMove {
+    /// Whether it was only asked for.
+    dry_run: bool,
+    /// Events that the cursor passed, wanted or not: forwards in a skip, backwards in a rewind.
+    events: u64,
+    /// Deliveries that waited for another attempt and are forgotten.
+    pending: u64,
+    /// Dead letters that are forgotten, as their events are seen again.
+    dead: u64,
+    /// How the subscription stands now.
+    subscription: SubscriptionInfo,
+}
+
 /// Deliveries on a page when nobody says how many.
 const LIMIT_DEFAULT: u16 = 50;
 
@@ -215,6 +251,52 @@ impl SubscriptionsApi {
         self.info(&name)
     }
 
+    /// Skip what waits
+    ///
+    /// Gives up everything that the subscription has not got yet: pending deliveries, and events past its cursor, up to
+    /// the end that the log has then. It counts as filtered. Waits until no attempt is under way; none begins meanwhile.
+    /// Dead letters stay.
+    #[oai(
+        path = "/v1/subscriptions/:name/skip",
+        method = "post",
+        operation_id = "skipSubscription"
+    )]
+    async fn skip(
+        &self,
+        /// Its name in the configuration.
+        name: Path<String>,
+        request: Json<SkipRequest>,
+    ) -> Result<Reply<CursorMove>, Problem> {
+        self.move_cursor(&name, Move::Skip, request.0.dry_run).await
+    }
+
+    /// Rewind to a time
+    ///
+    /// Moves the cursor back: what the journal still has of that time on is seen again, delivered again under the same
+    /// ids, and counted again. Waits until no attempt is under way; none begins meanwhile. A subscription that has not
+    /// come so far stays where it is.
+    #[oai(
+        path = "/v1/subscriptions/:name/rewind",
+        method = "post",
+        operation_id = "rewindSubscription"
+    )]
+    async fn rewind(
+        &self,
+        /// Its name in the configuration.
+        name: Path<String>,
+        request: Json<RewindRequest>,
+    ) -> Result<Reply<CursorMove>, Problem> {
+        let to = match &*request.0.to {
+            "beginning" => Start::Beginning,
+            time => Start::At(
+                time::parse(time, clock::now_ms())
+                    .map_err(|error| Problem::bad_request(error.to_string()))?,
+            ),
+        };
+        self.move_cursor(&name, Move::Rewind(to), request.0.dry_run)
+            .await
+    }
+
     /// Deliveries that are not over
     ///
     /// Events that are under way to a subscription, wait for another attempt, or were given up: newest first, a page at a
@@ -265,11 +347,41 @@ impl SubscriptionsApi {
 // === impl SubscriptionsApi ===
 
 impl SubscriptionsApi {
+    async fn move_cursor(
+        &self,
+        name: &str,
+        to: Move,
+        dry_run: bool,
+    ) -> Result<Reply<CursorMove>, Problem> {
+        let steering = &self.0.parts.steering;
+        let moved = if dry_run {
+            steering.foresee(name.to_owned(), to).await
+        } else {
+            steering.move_cursor(name.to_owned(), to).await
+        };
+        let Moved {
+            events,
+            pending,
+            dead,
+        } = moved?;
+        Ok(Reply::new(&CursorMove {
+            dry_run,
+            events,
+            pending,
+            dead,
+            subscription: self.standing(name)?,
+        }))
+    }
+
     fn info(&self, name: &str) -> Result<Reply<SubscriptionInfo>, Problem> {
+        Ok(Reply::new(&self.standing(name)?))
+    }
+
+    fn standing(&self, name: &str) -> Result<SubscriptionInfo, SteerError> {
         let standings = self.0.parts.board.standings();
         let standing = standings.iter().find(|standing| standing.name == name);
         let standing = standing.ok_or_else(|| SteerError::Unknown(name.to_owned()))?;
-        Ok(Reply::new(&SubscriptionInfo::of(standing)))
+        Ok(SubscriptionInfo::of(standing))
     }
 }
 
@@ -279,7 +391,7 @@ impl From<SteerError> for Problem {
         match error {
             SteerError::Unknown(_) => Self::not_found(detail),
             SteerError::Failed => Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail),
-            SteerError::Busy => Self::busy(detail),
+            SteerError::Moving(_) | SteerError::Busy => Self::busy(detail),
         }
     }
 }

@@ -1,0 +1,229 @@
+//! Subscriptions are steered: what waits is skipped, what was passed on comes again, and the sums add up meanwhile.
+
+use std::{process::Output, sync::mpsc, thread};
+
+use gateway_test_support::{Connection, Heard, Manner, Sink};
+use serde_json::{Value, json};
+
+use super::harness::{FRIEND_DELETE, Gateway, SHOP, SHOP_TOKEN, Setup, eventually, friend_delete};
+
+/// Of Standard Webhooks.
+const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+fn answering(status: u16) -> Manner {
+    Manner::Answer(status, String::new())
+}
+
+/// A setup whose subscription `billing` gets all events there.
+fn setup(sink: &Sink, rest: &str) -> Setup {
+    let setup = Setup::new();
+    std::fs::write(setup.path("billing.secret"), SECRET).unwrap();
+    setup.configure(&format!(
+        "[apps.shop]\nsdk_app_id = {SHOP}\ntoken = \"{SHOP_TOKEN}\"\n\
+         [subscriptions.billing]\nurl = \"http://{}/events\"\nsecret_files = [\"{}\"]\n\
+         networks = [\"127.0.0.0/8\"]\n{rest}",
+        sink.address(),
+        setup.path("billing.secret").display(),
+    ));
+    setup
+}
+
+fn call(gateway: &Gateway, events: u64) {
+    for _ in 0..events {
+        gateway.acked(FRIEND_DELETE, friend_delete("alice", "bob"));
+    }
+}
+
+fn billing(gateway: &Gateway) -> Value {
+    let list: Value = serde_json::from_slice(&gateway.get("/v1/subscriptions").body).unwrap();
+    list["data"][0].clone()
+}
+
+/// Waits until the subscription stands so.
+fn comes_to(gateway: &Gateway, expected: &Value) -> Value {
+    eventually(&format!("the subscription is {expected}"), || {
+        let billing = billing(gateway);
+        let is_so = |(name, value): (&String, &Value)| billing[name] == *value;
+        expected
+            .as_object()
+            .unwrap()
+            .iter()
+            .all(is_so)
+            .then_some(billing)
+    })
+}
+
+/// Every event that the subscription was shown, and those that it was not.
+fn sum(subscription: &Value) -> u64 {
+    ["delivered", "filtered", "dead", "pending", "behind"]
+        .iter()
+        .map(|name| subscription[name].as_u64().unwrap())
+        .sum()
+}
+
+fn steer(gateway: &Gateway, deed: &str, request: &Value) -> (u16, Value) {
+    let mut connection = Connection::open(gateway.admin).unwrap();
+    let target = format!("/v1/subscriptions/{deed}");
+    let json_type = [("Content-Type", "application/json")];
+    let request = request.to_string();
+    let answer = connection.request("POST", &target, &json_type, request.as_bytes());
+    let answer = answer.unwrap();
+    let body = serde_json::from_slice(&answer.body).unwrap_or_default();
+    (answer.status, body)
+}
+
+/// A command line's output, when it succeeds.
+fn run(setup: &Setup, gateway: &Gateway, arguments: &[&str]) -> String {
+    let url = format!("http://{}", gateway.admin);
+    let output: Output = setup.run(&[arguments, &["--admin-url", &url]].concat());
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Waits for so many deliveries.
+fn heard(sink: &Sink, deliveries: usize) -> Vec<Heard> {
+    let mut heard = Vec::new();
+    eventually("the deliveries have come", || {
+        heard.extend(sink.heard());
+        (heard.len() >= deliveries).then_some(())
+    });
+    heard
+}
+
+fn ids(heard: &[Heard]) -> Vec<String> {
+    let id = |heard: &Heard| heard.header("webhook-id").unwrap().to_owned();
+    let mut ids: Vec<String> = heard.iter().map(id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[test]
+fn what_waits_is_skipped_and_counts_as_filtered() {
+    let sink = Sink::start(answering(500)).unwrap();
+    let setup = setup(&sink, "retries = [\"1h\"]\n");
+    let gateway = setup.start();
+    call(&gateway, 4);
+    comes_to(&gateway, &json!({ "pending": 4, "under_way": 0 }));
+    steer(&gateway, "billing/pause", &json!({}));
+    call(&gateway, 3);
+    let before = comes_to(&gateway, &json!({ "pending": 4, "behind": 3 }));
+    assert_eq!(sum(&before), 7);
+
+    let (status, foreseen) = steer(&gateway, "billing/skip", &json!({ "dry_run": true }));
+    assert_eq!(
+        (status, &foreseen["events"]),
+        (200, &json!(3)),
+        "{foreseen}"
+    );
+    assert_eq!(
+        (&foreseen["pending"], &foreseen["dead"]),
+        (&json!(4), &json!(0))
+    );
+    assert_eq!(foreseen["subscription"], before, "it is a dry run");
+    assert_eq!(
+        run(&setup, &gateway, &["subscriptions", "skip", "billing"]),
+        "7 events skipped: 4 pending, 3 past the cursor\n"
+    );
+    let after = billing(&gateway);
+    assert_eq!((&after["filtered"], sum(&after)), (&json!(7), 7), "{after}");
+    assert_eq!(after["status"], "paused");
+
+    sink.behave(answering(200));
+    sink.heard();
+    steer(&gateway, "billing/resume", &json!({}));
+    call(&gateway, 1);
+    let after = comes_to(&gateway, &json!({ "delivered": 1 }));
+    assert_eq!((sum(&after), sink.heard().len()), (8, 1), "{after}");
+    gateway.kill();
+    let gateway = setup.start();
+    let again = comes_to(&gateway, &json!({ "delivered": 1, "filtered": 7 }));
+    assert_eq!((sum(&again), sink.heard().len()), (8, 0), "{again}");
+}
+
+#[test]
+fn a_skip_waits_for_the_attempt_under_way_and_none_begins() {
+    let sink = Sink::start(Manner::Silence).unwrap();
+    let setup = setup(&sink, "timeout = \"3s\"\nconcurrency = 2\n");
+    let gateway = setup.start();
+    call(&gateway, 1);
+    comes_to(&gateway, &json!({ "under_way": 1 }));
+    let (ended, ends) = mpsc::sync_channel(2);
+    let skipped = thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| ended.send(steer(&gateway, "billing/skip", &json!({}))));
+        }
+        let (status, problem) = ends.recv().unwrap();
+        assert_eq!(status, 503, "one at a time: {problem}");
+        call(&gateway, 2);
+        let (status, skipped) = ends.recv().unwrap();
+        assert_eq!(status, 200, "{skipped}");
+        skipped
+    });
+    let counts = (&skipped["events"], &skipped["pending"]);
+    assert_eq!(counts, (&json!(2), &json!(1)));
+    assert_eq!(skipped["subscription"]["under_way"], 0);
+    assert_eq!(sink.heard().len(), 1, "the first of three");
+    sink.behave(answering(200));
+    call(&gateway, 1);
+    let after = comes_to(&gateway, &json!({ "delivered": 1, "filtered": 3 }));
+    assert_eq!(sum(&after), 4);
+}
+
+#[test]
+fn what_was_passed_on_comes_again_under_the_same_ids() {
+    let sink = Sink::start(answering(200)).unwrap();
+    let setup = setup(
+        &sink,
+        "retries = [\"100ms\"]\ngive_up_after = \"50ms\"\norder = \"accounts\"\n",
+    );
+    let gateway = setup.start();
+    call(&gateway, 3);
+    let mut first = heard(&sink, 3);
+    sink.behave(answering(500));
+    call(&gateway, 1);
+    let before = comes_to(
+        &gateway,
+        &json!({ "delivered": 3, "dead": 1, "pending": 0 }),
+    );
+    let failed = heard(&sink, 1);
+    sink.behave(answering(200));
+
+    let rewind = ["subscriptions", "rewind", "billing", "--to"];
+    let future = [&rewind[..], &["2199-01-01T00:00:00Z"]].concat();
+    let nothing = "0 events shown again; 0 pending and 0 dead among them start anew\n";
+    assert_eq!(run(&setup, &gateway, &future), nothing);
+    let all = [&rewind[..], &["beginning"]].concat();
+    assert_eq!(
+        run(&setup, &gateway, &[&all[..], &["--dry-run"]].concat()),
+        "4 events would be shown again; 0 pending and 1 dead among them start anew\n"
+    );
+    assert_eq!(billing(&gateway), before);
+    assert_eq!(
+        run(&setup, &gateway, &all),
+        "4 events shown again; 0 pending and 1 dead among them start anew\n"
+    );
+    let again = heard(&sink, 4);
+    first.extend(failed.into_iter().take(1));
+    assert_eq!(ids(&again), ids(&first));
+    let after = comes_to(&gateway, &json!({ "delivered": 7, "dead": 0, "behind": 0 }));
+    assert_eq!(sum(&after), 7, "three of them twice");
+}
+
+#[test]
+fn whoever_steers_wrongly_is_told() {
+    let sink = Sink::start(answering(200)).unwrap();
+    let setup = setup(&sink, "");
+    let gateway = setup.start();
+    assert_eq!(steer(&gateway, "nobody/skip", &json!({})).0, 404);
+    assert_eq!(
+        steer(&gateway, "nobody/skip", &json!({ "dry_run": true })).0,
+        404
+    );
+    assert_eq!(steer(&gateway, "billing/rewind", &json!({})).0, 400);
+    let (status, problem) = steer(&gateway, "billing/rewind", &json!({ "to": "soon" }));
+    assert_eq!(status, 400);
+    assert!(
+        problem.to_string().contains("`soon` is not a time"),
+        "{problem}"
+    );
+}
