@@ -210,6 +210,66 @@ fn what_was_passed_on_comes_again_under_the_same_ids() {
 }
 
 #[test]
+fn dead_letters_are_tried_again_one_by_one_or_by_filter() {
+    let sink = Sink::start(answering(500)).unwrap();
+    let setup = setup(&sink, "retries = [\"100ms\"]\ngive_up_after = \"50ms\"\n");
+    let gateway = setup.start();
+    call(&gateway, 3);
+    comes_to(&gateway, &json!({ "dead": 3 }));
+    let events = gateway.events("");
+    let first = &events[0].id;
+    let list = |query: &str| -> Vec<String> {
+        let answer = gateway.get(&format!("/v1/deliveries?status=dead{query}"));
+        let list: Value = serde_json::from_slice(&answer.body).unwrap();
+        let letters = list["data"].as_array().unwrap().iter();
+        let ids = letters.map(|letter| letter["id"].as_str().unwrap().to_owned());
+        ids.collect()
+    };
+    let mut newest_first: Vec<&str> = events.iter().map(|event| &*event.id).collect();
+    newest_first.reverse();
+    assert_eq!(list(""), newest_first);
+    assert_eq!(
+        list(&format!("&since={}", events[2].journaled_at)).last(),
+        Some(&events[2].id)
+    );
+    assert!(list("&since=2199-01-01T00:00:00Z").is_empty());
+
+    sink.behave(answering(200));
+    sink.heard();
+    let replay = ["replay", "--subscription", "billing"];
+    let dry = run(&setup, &gateway, &[&replay[..], &["--dry-run"]].concat());
+    let lines: Vec<&str> = dry.lines().collect();
+    assert_eq!(lines[0], format!("{first}  {FRIEND_DELETE}  status 500"));
+    assert_eq!(lines[3], "3 dead letters would be tried again");
+    assert_eq!(sink.heard().len(), 0, "it is a dry run");
+    let done = run(
+        &setup,
+        &gateway,
+        &["replay", first, "--subscription", "billing"],
+    );
+    assert_eq!(done, "1 dead letter of billing tried again\n");
+    assert_eq!(ids(&heard(&sink, 1)), std::slice::from_ref(first));
+    let filtered = [&replay[..], &["--command", FRIEND_DELETE, "--since", "1h"]].concat();
+    let done = run(&setup, &gateway, &filtered);
+    assert_eq!(done, "2 dead letters of billing tried again\n");
+    let after = comes_to(
+        &gateway,
+        &json!({ "delivered": 3, "dead": 0, "pending": 0 }),
+    );
+    assert_eq!(sum(&after), 3);
+    let url = format!("http://{}", gateway.admin);
+    let none = [
+        "replay",
+        first,
+        "--subscription",
+        "billing",
+        "--admin-url",
+        &url,
+    ];
+    assert_eq!(setup.run(&none).status.code(), Some(1));
+}
+
+#[test]
 fn whoever_steers_wrongly_is_told() {
     let sink = Sink::start(answering(200)).unwrap();
     let setup = setup(&sink, "");

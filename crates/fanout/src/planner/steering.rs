@@ -21,7 +21,7 @@ pub struct Steering(mpsc::Sender<Wish>);
 pub(super) enum Wish {
     Configure(Vec<Arc<Subscriber>>, Reply),
     Pause(String, bool, Reply),
-    Retry(String, Vec<Sequence>, Reply),
+    Retry(String, Vec<Sequence>, Reply<u64>),
     Move(Moving),
     Foresee(String, Move, Reply<Moved>),
 }
@@ -88,7 +88,8 @@ impl Steering {
             .await
     }
 
-    /// Tries dead letters again, from their first attempt on. Those that are none are passed over.
+    /// Tries dead letters again, from their first attempt on. Those that are none are passed over. Tells how many it
+    /// tries.
     ///
     /// # Errors
     ///
@@ -97,7 +98,7 @@ impl Steering {
         &self,
         subscription: String,
         events: Vec<Sequence>,
-    ) -> Result<(), SteerError> {
+    ) -> Result<u64, SteerError> {
         self.ask(|reply| Wish::Retry(subscription, events, reply))
             .await
     }
@@ -135,21 +136,31 @@ impl Steering {
 impl Planner {
     /// Does what somebody wants, saves it, and tells.
     pub(super) fn grant(&mut self, wish: Wish) {
-        let (done, reply) = match wish {
+        match wish {
             Wish::Configure(subscribers, reply) => {
-                (self.configure(subscribers).map_err(failed), reply)
+                let done = self.configure(subscribers).map_err(failed);
+                self.answer(done, reply);
             }
-            Wish::Pause(name, is_paused, reply) => (self.pause(name, is_paused), reply),
-            Wish::Retry(name, events, reply) => (self.retry_dead(name, &events), reply),
-            Wish::Move(moving) => return self.begin_to_move(moving),
-            Wish::Foresee(name, to, reply) => {
-                // Whoever asked may have gone.
-                return drop(reply.send(self.foresee(&name, to)));
+            Wish::Pause(name, is_paused, reply) => {
+                let done = self.pause(name, is_paused);
+                self.answer(done, reply);
             }
-        };
-        let saved = done.and_then(|()| {
+            Wish::Retry(name, events, reply) => {
+                let done = self.retry_dead(name, events);
+                self.answer(done, reply);
+            }
+            Wish::Move(moving) => self.begin_to_move(moving),
+            // Whoever asked may have gone.
+            Wish::Foresee(name, to, reply) => drop(reply.send(self.foresee(&name, to))),
+        }
+    }
+
+    /// Saves what was done, and tells.
+    fn answer<T>(&mut self, done: Result<T, SteerError>, reply: Reply<T>) {
+        let saved = done.and_then(|done| {
             let saved = self.save().map_err(StartError::from);
-            saved.and_then(|()| self.report()).map_err(failed)
+            let told = saved.and_then(|()| self.report());
+            told.map(|()| done).map_err(failed)
         });
         // Whoever asked may have gone.
         drop(reply.send(saved));
@@ -164,19 +175,23 @@ impl Planner {
         Ok(())
     }
 
-    fn retry_dead(&mut self, name: String, events: &[Sequence]) -> Result<(), SteerError> {
+    fn retry_dead(&mut self, name: String, mut events: Vec<Sequence>) -> Result<u64, SteerError> {
+        // None is counted twice.
+        events.sort_unstable();
+        events.dedup();
         let mut letters = Vec::new();
         for sequence in events {
-            let found = self.parts.deliveries.delivery(&name, *sequence);
+            let found = self.parts.deliveries.delivery(&name, sequence);
             let found = found.map_err(|error| failed(error.into()))?;
             letters.extend(found.filter(|delivery| delivery.status == DeliveryStatus::Dead));
         }
         let now_ms = now_ms();
         let flow = self.flow(name)?;
+        let tried = letters.len() as u64;
         for letter in letters {
             flow.resurrect(letter, now_ms);
         }
-        Ok(())
+        Ok(tried)
     }
 
     pub(super) fn flow(&mut self, name: String) -> Result<&mut Flow, SteerError> {

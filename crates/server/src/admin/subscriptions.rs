@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use gateway_core::Causes;
+use gateway_core::EventId;
 use gateway_fanout::{Move, Moved, Standing, Start, SteerError};
-use gateway_journal::{Delivery, DeliveryFilter, DeliveryStatus, PauseReason, Sequence};
+use gateway_journal::{
+    Delivery, DeliveryFilter, DeliveryStatus, PauseReason, Reader, Sequence, StateReader,
+};
 use poem::http::StatusCode;
 use poem_openapi::{
     Enum, Object, OpenApi,
@@ -12,9 +14,10 @@ use poem_openapi::{
     payload::Json,
 };
 use serde::Serialize;
+use uuid::Uuid;
 
-use super::{Shared, cursor::Cursor, problem::Problem};
-use crate::{clock, openapi::payload::Reply, time};
+use super::{Shared, api::moment, cursor::Cursor, finder::FindError, problem::Problem};
+use crate::{openapi::payload::Reply, time};
 
 /// `/v1/subscriptions` and `/v1/deliveries`.
 pub(crate) struct SubscriptionsApi(pub(crate) Arc<Shared>);
@@ -88,6 +91,9 @@ pub(crate) struct DeliveryList {
 pub(crate) struct DeliveryInfo {
     /// Where it goes.
     subscription: String,
+    /// The event's id; absent when the event can't be read any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
     /// The event's place in the log.
     sequence: u64,
     /// The event's command.
@@ -129,6 +135,15 @@ pub(crate) struct RetryRequest {
     /// The places of the events in the log.
     #[oai(validator(max_items = 1000))]
     sequences: Vec<u64>,
+}
+
+/// What is tried again.
+#[derive(Debug, Serialize, Object)]
+pub(crate) struct Retried {
+    /// How many of the events named were dead letters, and are pending now.
+    retried: u64,
+    /// How the subscription stands now.
+    subscription: SubscriptionInfo,
 }
 
 /// An empty object.
@@ -245,10 +260,13 @@ impl SubscriptionsApi {
         /// Its name in the configuration.
         name: Path<String>,
         request: Json<RetryRequest>,
-    ) -> Result<Reply<SubscriptionInfo>, Problem> {
+    ) -> Result<Reply<Retried>, Problem> {
         let events = request.0.sequences;
-        self.0.parts.steering.retry(name.0.clone(), events).await?;
-        self.info(&name)
+        let retried = self.0.parts.steering.retry(name.0.clone(), events).await?;
+        Ok(Reply::new(&Retried {
+            retried,
+            subscription: self.standing(&name)?,
+        }))
     }
 
     /// Skip what waits
@@ -288,10 +306,7 @@ impl SubscriptionsApi {
     ) -> Result<Reply<CursorMove>, Problem> {
         let to = match &*request.0.to {
             "beginning" => Start::Beginning,
-            time => Start::At(
-                time::parse(time, clock::now_ms())
-                    .map_err(|error| Problem::bad_request(error.to_string()))?,
-            ),
+            time => moment(Some(time))?.map_or(Start::Now, Start::At),
         };
         self.move_cursor(&name, Move::Rewind(to), request.0.dry_run)
             .await
@@ -314,6 +329,8 @@ impl SubscriptionsApi {
         status: Query<Option<DeliveryState>>,
         /// Only events of this command.
         command: Query<Option<String>>,
+        /// Only events journaled at or after: RFC 3339, milliseconds since the Unix epoch, or an age such as `15m`.
+        since: Query<Option<String>>,
         /// About how many on one page; 50 by default.
         #[oai(validator(minimum(value = "1"), maximum(value = "500")))]
         limit: Query<Option<u16>>,
@@ -326,22 +343,55 @@ impl SubscriptionsApi {
         let before = cursor
             .map_err(|error| Problem::bad_request(error.to_string()))?
             .map_or(Sequence::MAX, |cursor| cursor.sequence);
+        let since_ms = moment(since.0.as_deref())?;
         let filter = DeliveryFilter {
             subscription: subscription.0,
             status: status.0.map(Into::into),
             command: command.0,
         };
         let limit = usize::from(limit.0.unwrap_or(LIMIT_DEFAULT));
-        let state = self.0.parts.state.clone();
-        let read = move || state.deliveries(&filter, before, limit);
-        let page = self.0.queries.request(read).await?;
-        let page = page.map_err(|error| Problem::internal("read the state", &Causes(&error)))?;
-        let next = page.next.map(|sequence| Cursor { log_id, sequence });
-        Ok(Reply::new(&DeliveryList {
-            data: page.deliveries.into_iter().map(Into::into).collect(),
-            next: next.map(|cursor| cursor.to_string()),
-        }))
+        let (state, reader) = (self.0.parts.state.clone(), self.0.parts.reader.clone());
+        let read = move || -> Result<Reply<DeliveryList>, FindError> {
+            let page = state.deliveries(&filter, before, limit)?;
+            let times = times(&reader, &state, &page.deliveries)?;
+            let is_old = |time: &Option<u64>| *time < since_ms && time.is_some();
+            // Older events only from there on.
+            let is_over = times.iter().any(is_old);
+            let next = page.next.filter(|_| !is_over);
+            let next = next.map(|sequence| Cursor { log_id, sequence });
+            let deliveries = page.deliveries.into_iter().zip(times);
+            let data = deliveries
+                .filter(|(_, time)| !is_old(time))
+                .map(|(delivery, time)| DeliveryInfo::new(log_id, delivery, time));
+            Ok(Reply::new(&DeliveryList {
+                data: data.collect(),
+                next: next.map(|cursor| cursor.to_string()),
+            }))
+        };
+        Ok(self.0.queries.request(read).await??)
     }
+}
+
+/// When the events of deliveries were journaled: as the log says, or the copy that a dead letter took along.
+fn times(
+    reader: &Reader,
+    state: &StateReader,
+    deliveries: &[Delivery],
+) -> Result<Vec<Option<u64>>, FindError> {
+    let times = reader.journaled_ms(deliveries.iter().map(|delivery| delivery.sequence))?;
+    let mut all = Vec::with_capacity(deliveries.len());
+    for Delivery {
+        subscription,
+        sequence,
+        ..
+    } in deliveries
+    {
+        all.push(match times.get(sequence) {
+            Some(time) => Some(*time),
+            None => state.copied_event_ms(subscription, *sequence)?,
+        });
+    }
+    Ok(all)
 }
 
 // === impl SubscriptionsApi ===
@@ -424,8 +474,10 @@ impl SubscriptionInfo {
 
 // === impl DeliveryInfo ===
 
-impl From<Delivery> for DeliveryInfo {
-    fn from(delivery: Delivery) -> Self {
+impl DeliveryInfo {
+    /// Of an event that was journaled then, where that is known.
+    fn new(log_id: Uuid, delivery: Delivery, journaled_ms: Option<u64>) -> Self {
+        let id = journaled_ms.map(|time| EventId::new(log_id, delivery.sequence, time));
         let is_pending = delivery.status == DeliveryStatus::Pending;
         let due = is_pending.then(|| time::format(delivery.due_ms));
         Self {
@@ -434,6 +486,7 @@ impl From<Delivery> for DeliveryInfo {
                 DeliveryStatus::Dead => DeliveryState::Dead,
             },
             subscription: delivery.subscription,
+            id: id.map(|id| id.to_string()),
             sequence: delivery.sequence,
             command: delivery.command,
             attempts: delivery.attempts,

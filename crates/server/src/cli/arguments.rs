@@ -60,6 +60,7 @@ pub(super) enum Command {
     /// Run events through their plug-ins once more, after a fix, and compare the outcomes
     ///
     /// What failed and succeeds now is done; what was done stays so. The oldest comes first. Exit code 1 when one fails.
+    /// With --subscription its dead letters are tried again instead: no plug-in runs.
     Replay(ReplayOptions),
     /// List where bodies differ from the types, the last seen first
     ///
@@ -278,6 +279,9 @@ pub(super) struct DeliveriesOptions {
     /// Only events of this command
     #[arg(long, value_name = "COMMAND")]
     pub(super) command: Option<String>,
+    /// Of events journaled since: an age such as 15m, a time such as 2026-01-31T12:00:00Z, or milliseconds since 1970
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<Moment>,
     /// How many at most
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
     pub(super) limit: u64,
@@ -331,6 +335,13 @@ pub(super) struct ReplayOptions {
     pub(super) id: Option<EventId>,
     #[command(flatten)]
     pub(super) events: EventsOptions,
+    /// Try this subscription's dead letters again, rather than run plug-ins
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with_all = ["app", "account", "group", "shadow", "outcome", "until"]
+    )]
+    pub(super) subscription: Option<String>,
     /// Show which, and replay none
     #[arg(long)]
     pub(super) dry_run: bool,
