@@ -270,6 +270,61 @@ fn dead_letters_are_tried_again_one_by_one_or_by_filter() {
 }
 
 #[test]
+fn an_event_tells_how_far_it_has_come_to_each_subscription() {
+    let sink = Sink::start(answering(500)).unwrap();
+    let crm = format!(
+        "retries = [\"1h\"]\n[subscriptions.crm]\nurl = \"http://{}/crm\"\n\
+         secret_files = [\"billing.secret\"]\ncommands = [\"Group.*\"]\nnetworks = [\"127.0.0.0/8\"]\n",
+        sink.address()
+    );
+    let setup = setup(&sink, &crm);
+    let gateway = setup.start();
+    call(&gateway, 1);
+    comes_to(&gateway, &json!({ "pending": 1, "under_way": 0 }));
+    let id = gateway.events("").remove(0).id;
+    let deliveries = |id: &str| -> Value {
+        let answer = gateway.get(&format!("/v1/events/{id}"));
+        let event: Value = serde_json::from_slice(&answer.body).unwrap();
+        event["deliveries"].clone()
+    };
+    let found = deliveries(&id);
+    let billing = json!({ "subscription": "billing", "status": "pending", "attempts": 1, "reason": "status",
+        "detail": "status 500", "next_attempt_at": found[0]["next_attempt_at"] });
+    assert_eq!(
+        found,
+        json!([billing, { "subscription": "crm", "status": "filtered" }])
+    );
+    let text = run(&setup, &gateway, &["explain", &id]);
+    assert!(
+        text.contains("  billing: pending after 1 attempt: status 500; next attempt "),
+        "{text}"
+    );
+    assert!(
+        text.contains("  crm: not wanted, by the filters of now\n"),
+        "{text}"
+    );
+
+    steer(&gateway, "billing/pause", &json!({}));
+    call(&gateway, 1);
+    let second = gateway.events("").remove(1).id;
+    assert_eq!(
+        deliveries(&second)[0],
+        json!({ "subscription": "billing", "status": "ahead" })
+    );
+    sink.behave(answering(200));
+    steer(&gateway, "billing/rewind", &json!({ "to": "beginning" }));
+    steer(&gateway, "billing/resume", &json!({}));
+    comes_to(
+        &gateway,
+        &json!({ "delivered": 2, "pending": 0, "behind": 0 }),
+    );
+    assert_eq!(
+        deliveries(&id)[0],
+        json!({ "subscription": "billing", "status": "delivered" })
+    );
+}
+
+#[test]
 fn whoever_steers_wrongly_is_told() {
     let sink = Sink::start(answering(200)).unwrap();
     let setup = setup(&sink, "");

@@ -443,6 +443,8 @@ impl Planner {
             flows.push(Flow::new(subscriber, row, lanes, now));
         }
         self.flows = flows;
+        let subscribers = self.flows.iter().map(|flow| Arc::clone(flow.subscriber()));
+        self.board.introduce(subscribers.collect());
         for name in known.into_keys() {
             if !self.flows.iter().any(|flow| flow.name() == name) {
                 self.parts.deliveries.remove(&name)?;

@@ -11,6 +11,7 @@ use super::{
     moment,
     output::Output,
 };
+use crate::plural::counted;
 
 const HEADING: [&str; 7] = [
     "EVENT",
@@ -30,7 +31,7 @@ struct Page {
 }
 
 /// One of them. Tolerant: a client of another version shows what it knows.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct Delivery {
     pub(super) subscription: String,
@@ -140,6 +141,30 @@ fn row(delivery: &str) -> Vec<String> {
 // === impl Delivery ===
 
 impl Delivery {
+    /// Where an event stands with the subscription.
+    pub(super) fn standing(&self) -> String {
+        let standing = match &*self.status {
+            "delivered" => {
+                "delivered, unless it was skipped, forgotten, or came before the subscription"
+            }
+            "filtered" => "not wanted, by the filters of now",
+            "ahead" => "not looked at yet",
+            status => status,
+        };
+        let attempts = counted(self.attempts, "attempt");
+        let attempts = (self.attempts > 0).then(|| format!(" after {attempts}"));
+        let why = self.detail.as_ref().or(self.reason.as_ref());
+        let next = self.next_attempt_at.as_ref().map(moment::show);
+        let parts = [
+            Some(standing.to_owned()),
+            attempts,
+            why.map(|why| format!(": {why}")),
+            next.map(|next| format!("; next attempt {next}")),
+        ];
+        let parts: String = parts.into_iter().flatten().collect();
+        format!("{}: {parts}", self.subscription)
+    }
+
     /// The event's id, or its place when it can't be read any more.
     pub(super) fn event(&self) -> String {
         let place = || format!("at {}", self.sequence);
