@@ -29,6 +29,7 @@ mod repeats;
 mod replay;
 mod series;
 mod shutdown;
+mod steering;
 mod store;
 mod story;
 mod sums;

@@ -60,6 +60,8 @@ pub(crate) struct Flow {
     may_be_due: bool,
     /// Nothing is read for it before.
     stalled_until: Option<Instant>,
+    /// Whether nothing begins because the cursor is to be moved.
+    is_halted: bool,
 }
 
 /// What the state does not know yet. Values, not differences: it can be saved again.
@@ -152,6 +154,7 @@ impl Flow {
             starting: Vec::new(),
             may_be_due: true,
             stalled_until: None,
+            is_halted: false,
             row,
             subscriber,
         }
@@ -254,9 +257,9 @@ impl Flow {
             || (self.ready.len() < READY_MAX && self.ready_bytes < READY_BYTES_MAX)
     }
 
-    /// Whether it is not paused.
+    /// Whether it is neither paused nor halted.
     pub(crate) fn is_active(&self) -> bool {
-        self.row.paused.is_none()
+        self.row.paused.is_none() && !self.is_halted
     }
 
     /// How many later attempts may be begun now, if any can be due.
@@ -462,7 +465,7 @@ impl Flow {
         delivery.reason = Some(reason(error.reason));
         delivery.detail = Some(error.detail);
         delivery.since_ms = now_ms;
-        if error.reason == DeliverFailure::Gone && self.is_active() {
+        if error.reason == DeliverFailure::Gone && self.row.paused.is_none() {
             self.pause(Some(Pause {
                 by: PauseReason::Gone,
                 since_ms: now_ms,
@@ -605,6 +608,37 @@ impl Flow {
             paused: self.row.paused,
             is_down: self.pace.is_down(),
         }
+    }
+
+    /// Begins nothing, until [`Flow::go_on`]. The cursor, once nothing is under way.
+    pub(crate) fn halt(&mut self) -> Option<Sequence> {
+        self.is_halted = true;
+        self.under_way.is_empty().then_some(self.row.cursor)
+    }
+
+    /// Goes on where it stood.
+    pub(crate) fn go_on(&mut self) {
+        self.is_halted = false;
+        self.may_be_due = true;
+    }
+
+    /// For whoever saves it, too.
+    pub(crate) fn row_mut(&mut self) -> &mut Subscription {
+        &mut self.row
+    }
+
+    /// Reads on at `cursor`; what is between was not wanted, if it comes that way. `lanes` are those in which rows are
+    /// pending.
+    pub(crate) fn arrive(&mut self, cursor: Sequence, lanes: BTreeMap<u64, u64>) {
+        self.row.filtered += cursor.saturating_sub(self.row.cursor);
+        self.row.cursor = cursor;
+        self.lanes = lanes;
+        self.ready.clear();
+        self.ready_bytes = 0;
+        self.unwanted = 0;
+        self.read = cursor;
+        self.is_attached = false;
+        self.unsaved.has_moved = true;
     }
 
     /// Stops or goes on, at somebody's wish.

@@ -24,7 +24,7 @@ pub use config::{Order, SubscriptionConfig};
 pub use egress::Egress;
 pub use message::Message;
 pub use observer::Observer;
-pub use planner::{Fanout, Parts, PlanError, SteerError, Steering};
+pub use planner::{Fanout, Move, Moved, Parts, PlanError, SteerError, Steering};
 pub use schedule::{RETRY_AFTER_MAX, Schedule, spread};
 pub use secret::{NoSecret, Secret, SecretError, Secrets};
 pub use selector::{Pattern, PatternError};

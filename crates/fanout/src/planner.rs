@@ -3,6 +3,7 @@
 //! It reads live at one position; a subscription without room is detached and reads for itself later, so that none holds
 //! up another. Nothing begins before it is saved. Start at [`Fanout::start`], then `step`.
 
+mod moving;
 mod steering;
 
 use std::{
@@ -34,7 +35,10 @@ use crate::{
     subscriber::{Start, Subscriber},
 };
 
+use moving::Moving;
 use steering::Wish;
+
+pub use moving::{Move, Moved};
 pub use steering::{SteerError, Steering};
 
 /// What the fan-out works on.
@@ -72,6 +76,7 @@ struct Planner {
     flows: Vec<Flow>,
     courier: Courier,
     wishes: mpsc::Receiver<Wish>,
+    moving: Vec<Moving>,
     board: Board,
     stop: CancellationToken,
     /// Until when attempts may end; set before `stop`.
@@ -206,6 +211,7 @@ impl Planner {
             flows: Vec::new(),
             courier: Courier::start()?,
             wishes,
+            moving: Vec::new(),
             board: Board::default(),
             stop: CancellationToken::new(),
             deadline: Arc::default(),
@@ -275,8 +281,9 @@ impl Planner {
         self.tick();
         self.collect();
         self.save()?;
+        let mut is_behind = self.go_on_moving()?;
         self.retry();
-        let mut is_behind = self.read_live()?;
+        is_behind |= self.read_live()?;
         is_behind |= self.catch_up();
         let (now, now_ms) = (Instant::now(), now_ms());
         for flow in &mut self.flows {
@@ -510,6 +517,8 @@ impl Planner {
         }
         flows.sort_by(|one, other| one.name().cmp(other.name()));
         self.flows = flows;
+        let subscribers = self.flows.iter().map(|flow| Arc::clone(flow.subscriber()));
+        self.board.introduce(subscribers.collect());
         let is_gone = |name: &String| self.place(name).is_none();
         self.removed = known.into_keys().filter(is_gone).collect();
         // From the next ack on, a crash or a power cut must find a cursor for each subscription.

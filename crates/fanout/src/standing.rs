@@ -1,8 +1,10 @@
 //! How subscriptions stand, for whoever watches.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway_journal::{Pause, Sequence};
+
+use crate::Subscriber;
 
 /// One subscription, as of less than a second ago.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,17 +37,36 @@ pub struct Standing {
 
 /// What was told last, for all subscriptions.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<Mutex<Arc<[Standing]>>>);
+pub struct Board(Arc<Mutex<Told>>);
+
+#[derive(Debug, Default)]
+struct Told {
+    standings: Arc<[Standing]>,
+    subscribers: Arc<[Arc<Subscriber>]>,
+}
 
 // === impl Board ===
 
 impl Board {
     /// In the order of their names.
     pub fn standings(&self) -> Arc<[Standing]> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.told().standings)
+    }
+
+    /// Who they are, in the same order.
+    pub fn subscribers(&self) -> Arc<[Arc<Subscriber>]> {
+        Arc::clone(&self.told().subscribers)
     }
 
     pub(crate) fn set(&self, standings: Vec<Standing>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = standings.into();
+        self.told().standings = standings.into();
+    }
+
+    pub(crate) fn introduce(&self, subscribers: Arc<[Arc<Subscriber>]>) {
+        self.told().subscribers = subscribers;
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

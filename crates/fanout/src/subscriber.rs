@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gateway_core::{Envelope, Subjects};
 use http::Uri;
 use rustls::RootCertStore;
 
@@ -87,6 +88,16 @@ impl Subscriber {
             client: Client::new(&named.url, named.secrets, egress, named.roots)?,
             config: config.clone(),
         })
+    }
+
+    /// Its name in the configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether its filters want an event about these.
+    pub fn wants(&self, envelope: &Envelope, subjects: &Subjects) -> bool {
+        self.selector.wants(envelope) && self.selector.wants_about(subjects)
     }
 
     /// Makes one attempt.

@@ -8,6 +8,7 @@ mod scan;
 mod tests;
 
 use std::{
+    collections::BTreeMap,
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
@@ -16,7 +17,7 @@ use std::{
     },
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use self::scan::{Found, Range, get, next_whole, scan, scan_routes};
 use crate::{
@@ -231,6 +232,34 @@ impl Reader {
                 }
             }
             Ok(events)
+        })
+    }
+
+    /// When these events were journaled, in milliseconds since the Unix epoch; missing ones are left out. Cheap: no body is
+    /// read, and so no checksum vouches for it.
+    ///
+    /// # Errors
+    ///
+    /// The log could not be read.
+    pub fn journaled_ms(
+        &self,
+        sequences: impl IntoIterator<Item = Sequence>,
+    ) -> Result<BTreeMap<Sequence, u64>, ReadError> {
+        let synced = self.synced();
+        self.read(|connection| {
+            let mut select =
+                connection.prepare_cached("SELECT journaled_ms FROM events WHERE sequence = ?1")?;
+            let mut times = BTreeMap::new();
+            for sequence in sequences {
+                if sequence > synced {
+                    continue;
+                }
+                let time: Option<i64> = select
+                    .query_row([stored(sequence)], |row| row.get(0))
+                    .optional()?;
+                times.extend(time.map(|time| (sequence, restored(time))));
+            }
+            Ok(times)
         })
     }
 

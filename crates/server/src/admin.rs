@@ -188,6 +188,7 @@ impl Shared {
             state: self.parts.state.clone(),
             dispatcher: self.parts.dispatcher.clone(),
             recent: Arc::clone(&self.parts.recent),
+            board: self.parts.board.clone(),
         }
     }
 }

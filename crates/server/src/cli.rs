@@ -25,6 +25,7 @@ mod failure;
 mod fields;
 mod healthcheck;
 mod journal;
+mod letters;
 mod list;
 mod markdown;
 mod metrics;

@@ -1,13 +1,14 @@
 //! The OpenAPI document: made from the installed plug-ins and the admin API, checked against `docs/openapi.json`.
 //!
 //! poem-openapi describes the operations (`payload.rs`, `simulations.rs`) as OpenAPI 3.0; what it says is then turned
-//! into 3.1 (`upgrade.rs`) and completed with what it can't say (`complete.rs`, `wire.rs`). Start at [`document`].
+//! into 3.1 (`upgrade.rs`) and completed with what it can't say (`complete.rs`, `wire.rs`, `webhooks.rs`). Start at [`document`].
 
 mod complete;
 pub(crate) mod parameters;
 pub(crate) mod payload;
 mod simulations;
 mod upgrade;
+mod webhooks;
 mod wire;
 
 use std::sync::Arc;

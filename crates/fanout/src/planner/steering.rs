@@ -5,7 +5,11 @@ use std::sync::Arc;
 use gateway_journal::{DeliveryStatus, Pause, PauseReason, Sequence};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{PlanError, Planner, now_ms, tell};
+use super::{
+    PlanError, Planner,
+    moving::{Move, Moved, Moving},
+    now_ms, tell,
+};
 use crate::{flow::Flow, subscriber::Subscriber};
 
 /// Steers the fan-out from elsewhere.
@@ -17,10 +21,12 @@ pub struct Steering(mpsc::Sender<Wish>);
 pub(super) enum Wish {
     Configure(Vec<Arc<Subscriber>>, Reply),
     Pause(String, bool, Reply),
-    Retry(String, Vec<Sequence>, Reply),
+    Retry(String, Vec<Sequence>, Reply<u64>),
+    Move(Moving),
+    Foresee(String, Move, Reply<Moved>),
 }
 
-type Reply = oneshot::Sender<Result<(), SteerError>>;
+pub(super) type Reply<T = ()> = oneshot::Sender<Result<T, SteerError>>;
 
 /// A wish was not granted.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +34,9 @@ pub enum SteerError {
     /// There is no such subscription.
     #[error("no subscription is named `{0}`")]
     Unknown(String),
+    /// Somebody else moves its cursor.
+    #[error("the cursor of `{0}` is being moved already; try again")]
+    Moving(String),
     /// The state could not be read or written; it may be done all the same, a little later.
     #[error("the state could not be read or written; the gateway's log says why")]
     Failed,
@@ -79,7 +88,8 @@ impl Steering {
             .await
     }
 
-    /// Tries dead letters again, from their first attempt on. Those that are none are passed over.
+    /// Tries dead letters again, from their first attempt on. Those that are none are passed over. Tells how many it
+    /// tries.
     ///
     /// # Errors
     ///
@@ -88,12 +98,33 @@ impl Steering {
         &self,
         subscription: String,
         events: Vec<Sequence>,
-    ) -> Result<(), SteerError> {
+    ) -> Result<u64, SteerError> {
         self.ask(|reply| Wish::Retry(subscription, events, reply))
             .await
     }
 
-    async fn ask(&self, wish: impl FnOnce(Reply) -> Wish) -> Result<(), SteerError> {
+    /// Moves a cursor, as soon as none of the subscription's attempts is under way; none begins meanwhile. Whoever
+    /// stops waiting before that has not moved it.
+    ///
+    /// # Errors
+    ///
+    /// Any.
+    pub async fn move_cursor(&self, subscription: String, to: Move) -> Result<Moved, SteerError> {
+        self.ask(|reply| Wish::Move(Moving::new(subscription, to, reply)))
+            .await
+    }
+
+    /// What [`Steering::move_cursor`] would do now.
+    ///
+    /// # Errors
+    ///
+    /// [`SteerError::Unknown`], [`SteerError::Failed`], [`SteerError::Busy`].
+    pub async fn foresee(&self, subscription: String, to: Move) -> Result<Moved, SteerError> {
+        self.ask(|reply| Wish::Foresee(subscription, to, reply))
+            .await
+    }
+
+    async fn ask<T>(&self, wish: impl FnOnce(Reply<T>) -> Wish) -> Result<T, SteerError> {
         let (reply, granted) = oneshot::channel();
         self.0.try_send(wish(reply)).map_err(|_| SteerError::Busy)?;
         granted.await.unwrap_or(Err(SteerError::Busy))
@@ -105,17 +136,32 @@ impl Steering {
 impl Planner {
     /// Does what somebody wants, saves it, and tells.
     pub(super) fn grant(&mut self, wish: Wish) {
-        let (done, reply) = match wish {
+        match wish {
             Wish::Configure(subscribers, reply) => {
                 self.wanted = Some(subscribers);
-                (self.configure().map_err(failed), reply)
+                let done = self.configure().map_err(failed);
+                self.answer(done, reply);
             }
-            Wish::Pause(name, is_paused, reply) => (self.pause(name, is_paused), reply),
-            Wish::Retry(name, events, reply) => (self.retry_dead(name, &events), reply),
-        };
-        let saved = done.and_then(|()| {
+            Wish::Pause(name, is_paused, reply) => {
+                let done = self.pause(name, is_paused);
+                self.answer(done, reply);
+            }
+            Wish::Retry(name, events, reply) => {
+                let done = self.retry_dead(name, events);
+                self.answer(done, reply);
+            }
+            Wish::Move(moving) => self.begin_to_move(moving),
+            // Whoever asked may have gone.
+            Wish::Foresee(name, to, reply) => drop(reply.send(self.foresee(&name, to))),
+        }
+    }
+
+    /// Saves what was done, and tells.
+    fn answer<T>(&mut self, done: Result<T, SteerError>, reply: Reply<T>) {
+        let saved = done.and_then(|done| {
             let saved = self.save().map_err(PlanError::from);
-            saved.and_then(|()| self.report()).map_err(failed)
+            let told = saved.and_then(|()| self.report());
+            told.map(|()| done).map_err(failed)
         });
         // Whoever asked may have gone.
         drop(reply.send(saved));
@@ -130,22 +176,26 @@ impl Planner {
         Ok(())
     }
 
-    fn retry_dead(&mut self, name: String, events: &[Sequence]) -> Result<(), SteerError> {
+    fn retry_dead(&mut self, name: String, mut events: Vec<Sequence>) -> Result<u64, SteerError> {
+        // None is counted twice.
+        events.sort_unstable();
+        events.dedup();
         let mut letters = Vec::new();
         for sequence in events {
-            let found = self.parts.deliveries.delivery(&name, *sequence);
+            let found = self.parts.deliveries.delivery(&name, sequence);
             let found = found.map_err(|error| failed(error.into()))?;
             letters.extend(found.filter(|delivery| delivery.status == DeliveryStatus::Dead));
         }
         let now_ms = now_ms();
         let flow = self.flow(name)?;
-        letters
-            .into_iter()
-            .for_each(|letter| flow.resurrect(letter, now_ms));
-        Ok(())
+        let tried = letters.len() as u64;
+        for letter in letters {
+            flow.resurrect(letter, now_ms);
+        }
+        Ok(tried)
     }
 
-    fn flow(&mut self, name: String) -> Result<&mut Flow, SteerError> {
+    pub(super) fn flow(&mut self, name: String) -> Result<&mut Flow, SteerError> {
         let mut flows = self.flows.iter_mut();
         let found = flows.find(|flow| flow.name() == name);
         found.ok_or(SteerError::Unknown(name))
@@ -153,7 +203,7 @@ impl Planner {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn failed(error: PlanError) -> SteerError {
+pub(super) fn failed(error: PlanError) -> SteerError {
     tell(&error);
     SteerError::Failed
 }

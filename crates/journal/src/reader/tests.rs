@@ -208,6 +208,14 @@ fn a_filtered_read_ends_after_so_many_bytes() {
 fn several_events_come_in_the_order_asked_for() {
     let fixture = log(&["a"; 4]);
     let reader = fixture.journal().reader();
+    let times = reader.journaled_ms([3, 9, 0, 1, u64::MAX, 4]).unwrap();
+    for (sequence, time) in &times {
+        let Some(Row::Event(event)) = reader.get(*sequence).unwrap() else {
+            panic!("there is an event {sequence}");
+        };
+        assert_eq!(event.journaled_ms, *time);
+    }
+    assert!(times.keys().eq(&[1, 3, 4]), "{times:?}");
     let events = reader.get_many(&[3, 9, 0, 1, u64::MAX, 4]).unwrap();
     let found: Vec<_> = events.iter().map(|event| event.sequence).collect();
     assert_eq!(found, [3, 1, 4]);

@@ -157,6 +157,17 @@ pub struct DeadLetter {
     pub event: Option<StoredEvent>,
 }
 
+/// Deliveries that somebody wanted to be forgotten.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// They would have been tried again.
+    pub pending: u64,
+    /// They were given up.
+    pub dead: u64,
+    /// Whether there are no further ones.
+    pub is_all: bool,
+}
+
 /// Rows that are forgotten or hastened in one transaction: the follower waits meanwhile.
 const STEP_MAX: u64 = 512;
 
@@ -370,6 +381,61 @@ impl Deliveries {
     /// [`StateError::Write`].
     pub fn sync(&self) -> Result<(), StateError> {
         sync(&self.connection, &self.path)
+    }
+
+    /// The deliveries of events past a place. Reads all of them: for whoever asks before a rewind.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn past(&self, subscription: &str, sequence: Sequence) -> Result<Gone, StateError> {
+        self.read(|connection| row::past(connection, subscription, sequence))
+    }
+
+    /// Takes some pending deliveries as filtered, and saves the subscription with that; in one transaction. Returns what
+    /// went.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Write`]; nothing was changed then.
+    pub fn skip(
+        &mut self,
+        name: &str,
+        subscription: &mut Subscription,
+    ) -> Result<Gone, StateError> {
+        let mut moved = subscription.clone();
+        let gone = write(&mut self.connection, &self.path, |connection| {
+            let gone = row::skip(connection, name, STEP_MAX)?;
+            moved.filtered += gone.pending;
+            row::upsert_subscription(connection, name, &moved)?;
+            Ok(gone)
+        })?;
+        *subscription = moved;
+        Ok(gone)
+    }
+
+    /// Moves a subscription's cursor back, towards `cursor` or all the way, and forgets the deliveries past it, which
+    /// will be seen again; in one transaction. Returns what went; the cursor has arrived when that was all.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Write`]; nothing was changed then.
+    pub fn rewind(
+        &mut self,
+        name: &str,
+        subscription: &mut Subscription,
+        cursor: Sequence,
+    ) -> Result<Gone, StateError> {
+        let mut moved = subscription.clone();
+        let gone = write(&mut self.connection, &self.path, |connection| {
+            let (gone, reached) = row::rewind(connection, name, cursor, STEP_MAX)?;
+            moved.cursor = moved.cursor.min(reached);
+            moved.dead = moved.dead.saturating_sub(gone.dead);
+            row::upsert_subscription(connection, name, &moved)?;
+            Ok(gone)
+        })?;
+        *subscription = moved;
+        Ok(gone)
     }
 
     /// Forgets a subscription that is no longer configured, and then, in several transactions, its deliveries.

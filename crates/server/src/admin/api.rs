@@ -227,7 +227,8 @@ pub(super) fn event_id(text: &str) -> Result<EventId, Problem> {
     })
 }
 
-fn moment(text: Option<&str>) -> Result<Option<u64>, Problem> {
+/// A time in a query or a request.
+pub(super) fn moment(text: Option<&str>) -> Result<Option<u64>, Problem> {
     text.map(|text| time::parse(text, clock::now_ms()))
         .transpose()
         .map_err(|error| Problem::bad_request(error.to_string()))

@@ -4,6 +4,7 @@
 
 mod body;
 mod detail;
+mod passing;
 mod story;
 
 use std::net::IpAddr;
@@ -25,6 +26,7 @@ use crate::time;
 pub(crate) use self::detail::OutcomeStatus;
 pub(crate) use self::{
     detail::{EventDetail, EventDrift, EventFailure, EventItem, EventOutcome, Standing},
+    passing::{EventDelivery, passing},
     story::Told,
 };
 
@@ -268,6 +270,7 @@ pub(crate) fn prepare(stored: &StoredEvent, dispatcher: &Dispatcher) -> Prepared
 mod tests {
     use bytes::Bytes;
     use gateway_core::{Envelope, Item, Proof};
+    use gateway_journal::{Delivery, DeliveryReason, DeliveryStatus};
     use poem_openapi::types::ToJSON;
 
     use super::{body::BODY_DEPTH_MAX, *};
@@ -356,6 +359,19 @@ mod tests {
             items: Some(vec![EventItem::from(Item::default())]),
             drift: Vec::new(),
             outcome: EventOutcome::from(&Standing::Done),
+            deliveries: vec![EventDelivery::from(Delivery {
+                subscription: "billing".to_owned(),
+                sequence: 7,
+                command: String::new(),
+                status: DeliveryStatus::Dead,
+                attempts: 1,
+                first_ms: 0,
+                due_ms: 0,
+                lane: None,
+                reason: Some(DeliveryReason::Gone),
+                detail: None,
+                since_ms: 0,
+            })],
         };
         assert_eq!(detail.to_json(), serde_json::to_value(&detail).ok());
     }

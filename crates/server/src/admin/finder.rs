@@ -6,14 +6,18 @@
 
 use std::sync::Arc;
 
-use gateway_core::{Dispatcher, EventId, Phase, Prepared, Work};
+use gateway_core::{Dispatcher, EventId, Phase, Prepared, Subjects, Work};
+use gateway_fanout::Board;
 use gateway_journal::{
     Filter, Found as Hits, Head, Index, IndexError, IndexQuery, ReadError, ReadLimit, Reader, Row,
     Sequence, StateError, StateReader, Status, StoredEvent,
 };
 
 use super::{
-    event::{Event, EventDetail, EventDrift, EventItem, EventOutcome, Standing, Told, prepare},
+    event::{
+        Event, EventDelivery, EventDetail, EventDrift, EventItem, EventOutcome, Standing, Told,
+        passing, prepare,
+    },
     selection::Selection,
 };
 use crate::follower::Recent;
@@ -44,6 +48,7 @@ pub(crate) struct Finder {
     pub(crate) state: StateReader,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) recent: Arc<Recent>,
+    pub(crate) board: Board,
 }
 
 /// One page of a list.
@@ -313,6 +318,7 @@ impl Finder {
         let items = prepared.work.as_ref().map(Work::items).unwrap_or_default();
         let items: Vec<EventItem> = items.into_iter().map(EventItem::from).collect();
         let standing = self.standing(&stored)?;
+        let deliveries = self.passing(&stored, &prepared.subjects)?;
         let told = Told {
             is_readable: prepared.work.is_some(),
             drift: drift.len(),
@@ -334,8 +340,21 @@ impl Finder {
                 })
                 .collect(),
             outcome: EventOutcome::from(&standing),
+            deliveries,
         };
         Ok(Lookup::Event(Box::new(detail)))
+    }
+
+    fn passing(
+        &self,
+        stored: &StoredEvent,
+        subjects: &Subjects,
+    ) -> Result<Vec<EventDelivery>, FindError> {
+        let subscribers = self.board.subscribers();
+        // The cursors are read first, as below.
+        let rows = self.state.subscriptions()?;
+        let deliveries = self.state.deliveries_of(stored.sequence)?;
+        Ok(passing(stored, subjects, &subscribers, &rows, deliveries))
     }
 
     fn standing(&self, stored: &StoredEvent) -> Result<Standing, FindError> {

@@ -11,7 +11,7 @@ const OPEN_BELOW: &str = "/docs/";
 const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
 /// What ends so does something.
-const DEEDS: [&str; 4] = ["/replay", "/pause", "/resume", "/retry"];
+const DEEDS: [&str; 6] = ["/replay", "/pause", "/resume", "/retry", "/skip", "/rewind"];
 
 /// Below this every command is simulated.
 const SIMULATE: &str = "/v1/simulate/";

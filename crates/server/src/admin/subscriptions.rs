@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use gateway_core::Causes;
-use gateway_fanout::{Standing, SteerError};
-use gateway_journal::{Delivery, DeliveryFilter, DeliveryStatus, PauseReason, Sequence};
+use gateway_core::EventId;
+use gateway_fanout::{Move, Moved, Standing, Start, SteerError};
+use gateway_journal::{
+    Delivery, DeliveryFilter, DeliveryStatus, PauseReason, Reader, Sequence, StateReader,
+};
 use poem::http::StatusCode;
 use poem_openapi::{
     Enum, Object, OpenApi,
@@ -12,8 +14,9 @@ use poem_openapi::{
     payload::Json,
 };
 use serde::Serialize;
+use uuid::Uuid;
 
-use super::{Shared, cursor::Cursor, problem::Problem};
+use super::{Shared, api::moment, cursor::Cursor, finder::FindError, problem::Problem};
 use crate::{openapi::payload::Reply, time};
 
 /// `/v1/subscriptions` and `/v1/deliveries`.
@@ -88,6 +91,9 @@ pub(crate) struct DeliveryList {
 pub(crate) struct DeliveryInfo {
     /// Where it goes.
     subscription: String,
+    /// The event's id; absent when the event can't be read any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
     /// The event's place in the log.
     sequence: u64,
     /// The event's command.
@@ -131,10 +137,55 @@ pub(crate) struct RetryRequest {
     sequences: Vec<u64>,
 }
 
+/// What is tried again.
+#[derive(Debug, Serialize, Object)]
+pub(crate) struct Retried {
+    /// How many of the events named were dead letters, and are pending now.
+    retried: u64,
+    /// How the subscription stands now.
+    subscription: SubscriptionInfo,
+}
+
 /// An empty object.
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub(crate) struct SteerRequest {}
+
+/// Giving up what waits.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub(crate) struct SkipRequest {
+    /// Only tell what would be done.
+    #[oai(default)]
+    dry_run: bool,
+}
+
+/// Going back.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub(crate) struct RewindRequest {
+    /// To the first event journaled at or after: RFC 3339, milliseconds since the Unix epoch, or an age such as `15m`; or
+    /// to the `beginning` of the journal.
+    to: String,
+    /// Only tell what would be done.
+    #[oai(default)]
+    dry_run: bool,
+}
+
+/// What moving a cursor did, or would do.
+#[derive(Debug, Serialize, Object)]
+pub(crate) struct CursorMove {
+    /// Whether it was only asked for.
+    dry_run: bool,
+    /// Events that the cursor passed, wanted or not: forwards in a skip, backwards in a rewind.
+    events: u64,
+    /// Deliveries that waited for another attempt and are forgotten.
+    pending: u64,
+    /// Dead letters that are forgotten, as their events are seen again.
+    dead: u64,
+    /// How the subscription stands now.
+    subscription: SubscriptionInfo,
+}
 
 /// Deliveries on a page when nobody says how many.
 const LIMIT_DEFAULT: u16 = 50;
@@ -209,10 +260,56 @@ impl SubscriptionsApi {
         /// Its name in the configuration.
         name: Path<String>,
         request: Json<RetryRequest>,
-    ) -> Result<Reply<SubscriptionInfo>, Problem> {
+    ) -> Result<Reply<Retried>, Problem> {
         let events = request.0.sequences;
-        self.0.parts.steering.retry(name.0.clone(), events).await?;
-        self.info(&name)
+        let retried = self.0.parts.steering.retry(name.0.clone(), events).await?;
+        Ok(Reply::new(&Retried {
+            retried,
+            subscription: self.standing(&name)?,
+        }))
+    }
+
+    /// Skip what waits
+    ///
+    /// Gives up everything that the subscription has not got yet: pending deliveries, and events past its cursor, up to
+    /// the end that the log has then. It counts as filtered. Waits until no attempt is under way; none begins meanwhile.
+    /// Dead letters stay.
+    #[oai(
+        path = "/v1/subscriptions/:name/skip",
+        method = "post",
+        operation_id = "skipSubscription"
+    )]
+    async fn skip(
+        &self,
+        /// Its name in the configuration.
+        name: Path<String>,
+        request: Json<SkipRequest>,
+    ) -> Result<Reply<CursorMove>, Problem> {
+        self.move_cursor(&name, Move::Skip, request.0.dry_run).await
+    }
+
+    /// Rewind to a time
+    ///
+    /// Moves the cursor back: what the journal still has of that time on is seen again, delivered again under the same
+    /// ids, and counted again. Waits until no attempt is under way; none begins meanwhile. A subscription that has not
+    /// come so far stays where it is.
+    #[oai(
+        path = "/v1/subscriptions/:name/rewind",
+        method = "post",
+        operation_id = "rewindSubscription"
+    )]
+    async fn rewind(
+        &self,
+        /// Its name in the configuration.
+        name: Path<String>,
+        request: Json<RewindRequest>,
+    ) -> Result<Reply<CursorMove>, Problem> {
+        let to = match &*request.0.to {
+            "beginning" => Start::Beginning,
+            time => moment(Some(time))?.map_or(Start::Now, Start::At),
+        };
+        self.move_cursor(&name, Move::Rewind(to), request.0.dry_run)
+            .await
     }
 
     /// Deliveries that are not over
@@ -232,6 +329,8 @@ impl SubscriptionsApi {
         status: Query<Option<DeliveryState>>,
         /// Only events of this command.
         command: Query<Option<String>>,
+        /// Only events journaled at or after: RFC 3339, milliseconds since the Unix epoch, or an age such as `15m`.
+        since: Query<Option<String>>,
         /// About how many on one page; 50 by default.
         #[oai(validator(minimum(value = "1"), maximum(value = "500")))]
         limit: Query<Option<u16>>,
@@ -244,32 +343,95 @@ impl SubscriptionsApi {
         let before = cursor
             .map_err(|error| Problem::bad_request(error.to_string()))?
             .map_or(Sequence::MAX, |cursor| cursor.sequence);
+        let since_ms = moment(since.0.as_deref())?;
         let filter = DeliveryFilter {
             subscription: subscription.0,
             status: status.0.map(Into::into),
             command: command.0,
         };
         let limit = usize::from(limit.0.unwrap_or(LIMIT_DEFAULT));
-        let state = self.0.parts.state.clone();
-        let read = move || state.deliveries(&filter, before, limit);
-        let page = self.0.queries.request(read).await?;
-        let page = page.map_err(|error| Problem::internal("read the state", &Causes(&error)))?;
-        let next = page.next.map(|sequence| Cursor { log_id, sequence });
-        Ok(Reply::new(&DeliveryList {
-            data: page.deliveries.into_iter().map(Into::into).collect(),
-            next: next.map(|cursor| cursor.to_string()),
-        }))
+        let (state, reader) = (self.0.parts.state.clone(), self.0.parts.reader.clone());
+        let read = move || -> Result<Reply<DeliveryList>, FindError> {
+            let page = state.deliveries(&filter, before, limit)?;
+            let times = times(&reader, &state, &page.deliveries)?;
+            let is_old = |time: &Option<u64>| *time < since_ms && time.is_some();
+            // Older events only from there on.
+            let is_over = times.iter().any(is_old);
+            let next = page.next.filter(|_| !is_over);
+            let next = next.map(|sequence| Cursor { log_id, sequence });
+            let deliveries = page.deliveries.into_iter().zip(times);
+            let data = deliveries
+                .filter(|(_, time)| !is_old(time))
+                .map(|(delivery, time)| DeliveryInfo::new(log_id, delivery, time));
+            Ok(Reply::new(&DeliveryList {
+                data: data.collect(),
+                next: next.map(|cursor| cursor.to_string()),
+            }))
+        };
+        Ok(self.0.queries.request(read).await??)
     }
+}
+
+/// When the events of deliveries were journaled: as the log says, or the copy that a dead letter took along.
+fn times(
+    reader: &Reader,
+    state: &StateReader,
+    deliveries: &[Delivery],
+) -> Result<Vec<Option<u64>>, FindError> {
+    let times = reader.journaled_ms(deliveries.iter().map(|delivery| delivery.sequence))?;
+    let mut all = Vec::with_capacity(deliveries.len());
+    for Delivery {
+        subscription,
+        sequence,
+        ..
+    } in deliveries
+    {
+        all.push(match times.get(sequence) {
+            Some(time) => Some(*time),
+            None => state.copied_event_ms(subscription, *sequence)?,
+        });
+    }
+    Ok(all)
 }
 
 // === impl SubscriptionsApi ===
 
 impl SubscriptionsApi {
+    async fn move_cursor(
+        &self,
+        name: &str,
+        to: Move,
+        dry_run: bool,
+    ) -> Result<Reply<CursorMove>, Problem> {
+        let steering = &self.0.parts.steering;
+        let moved = if dry_run {
+            steering.foresee(name.to_owned(), to).await
+        } else {
+            steering.move_cursor(name.to_owned(), to).await
+        };
+        let Moved {
+            events,
+            pending,
+            dead,
+        } = moved?;
+        Ok(Reply::new(&CursorMove {
+            dry_run,
+            events,
+            pending,
+            dead,
+            subscription: self.standing(name)?,
+        }))
+    }
+
     fn info(&self, name: &str) -> Result<Reply<SubscriptionInfo>, Problem> {
+        Ok(Reply::new(&self.standing(name)?))
+    }
+
+    fn standing(&self, name: &str) -> Result<SubscriptionInfo, SteerError> {
         let standings = self.0.parts.board.standings();
         let standing = standings.iter().find(|standing| standing.name == name);
         let standing = standing.ok_or_else(|| SteerError::Unknown(name.to_owned()))?;
-        Ok(Reply::new(&SubscriptionInfo::of(standing)))
+        Ok(SubscriptionInfo::of(standing))
     }
 }
 
@@ -279,7 +441,7 @@ impl From<SteerError> for Problem {
         match error {
             SteerError::Unknown(_) => Self::not_found(detail),
             SteerError::Failed => Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail),
-            SteerError::Busy => Self::busy(detail),
+            SteerError::Moving(_) | SteerError::Busy => Self::busy(detail),
         }
     }
 }
@@ -312,8 +474,10 @@ impl SubscriptionInfo {
 
 // === impl DeliveryInfo ===
 
-impl From<Delivery> for DeliveryInfo {
-    fn from(delivery: Delivery) -> Self {
+impl DeliveryInfo {
+    /// Of an event that was journaled then, where that is known.
+    fn new(log_id: Uuid, delivery: Delivery, journaled_ms: Option<u64>) -> Self {
+        let id = journaled_ms.map(|time| EventId::new(log_id, delivery.sequence, time));
         let is_pending = delivery.status == DeliveryStatus::Pending;
         let due = is_pending.then(|| time::format(delivery.due_ms));
         Self {
@@ -322,6 +486,7 @@ impl From<Delivery> for DeliveryInfo {
                 DeliveryStatus::Dead => DeliveryState::Dead,
             },
             subscription: delivery.subscription,
+            id: id.map(|id| id.to_string()),
             sequence: delivery.sequence,
             command: delivery.command,
             attempts: delivery.attempts,

@@ -54,6 +54,7 @@ impl Log {
             state: state.reader(),
             dispatcher: Dispatcher::new(installed()).unwrap(),
             recent: Arc::default(),
+            board: gateway_fanout::Board::default(),
         };
         let (appender, completions) = journal.appender();
         tokio::spawn(completions.run());

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use gateway_core::{Agreement, EventId};
 
 use super::moment::Moment;
+use crate::time::TimeError;
 
 /// One URL that Tencent Cloud Chat calls for every callback of every app.
 ///
@@ -59,12 +60,13 @@ pub(super) enum Command {
     /// Run events through their plug-ins once more, after a fix, and compare the outcomes
     ///
     /// What failed and succeeds now is done; what was done stays so. The oldest comes first. Exit code 1 when one fails.
+    /// With --subscription its dead letters are tried again instead: no plug-in runs.
     Replay(ReplayOptions),
     /// List where bodies differ from the types, the last seen first
     ///
     /// Names fields, never their values. 64 kinds of each command are kept, 1,000 in all; the path … adds up the others.
     Drift(DriftOptions),
-    /// List the services that events are passed on to, or pause and resume one
+    /// List the services that events are passed on to, or pause, resume, skip and rewind one
     Subscriptions(SubscriptionsOptions),
     /// List the events that are on their way to a subscription or were given up, newest first
     Deliveries(DeliveriesOptions),
@@ -119,17 +121,24 @@ pub(super) enum JournalAction {
 #[command(next_help_heading = "Admin listener")]
 pub(super) struct AdminOptions {
     /// Its URL [default: that of the configuration]
-    #[arg(id = "admin_url", long = "admin-url", value_name = "URL")]
+    // Global for the one command that has commands of its own: after those, too.
+    #[arg(
+        id = "admin_url",
+        long = "admin-url",
+        value_name = "URL",
+        global = true
+    )]
     pub(super) url: Option<String>,
     /// A file with its token [default: that of the configuration]
     #[arg(
         id = "admin_token_file",
         long = "admin-token-file",
-        value_name = "FILE"
+        value_name = "FILE",
+        global = true
     )]
     pub(super) token_file: Option<PathBuf>,
     /// A PEM file with the private authority of its certificate
-    #[arg(id = "admin_ca", long = "admin-ca", value_name = "FILE")]
+    #[arg(id = "admin_ca", long = "admin-ca", value_name = "FILE", global = true)]
     pub(super) ca: Option<PathBuf>,
 }
 
@@ -233,6 +242,30 @@ pub(super) enum SubscriptionsAction {
         /// Its name in the configuration
         name: String,
     },
+    /// Give up everything that it has not got yet
+    ///
+    /// It counts as filtered. Waits until no attempt is under way. Dead letters stay.
+    Skip {
+        /// Its name in the configuration
+        name: String,
+        /// Show how much, and skip nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Have it get events again, under the same ids
+    ///
+    /// Waits until no attempt is under way. What is delivered again is counted again.
+    Rewind {
+        /// Its name in the configuration
+        name: String,
+        /// Those journaled since: an age such as 15m, a time such as 2026-01-31T12:00:00Z, milliseconds since 1970, or
+        /// the beginning of the journal
+        #[arg(long, value_name = "TIME|beginning", value_parser = place)]
+        to: String,
+        /// Show how much, and rewind nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Default, Args)]
@@ -246,6 +279,9 @@ pub(super) struct DeliveriesOptions {
     /// Only events of this command
     #[arg(long, value_name = "COMMAND")]
     pub(super) command: Option<String>,
+    /// Of events journaled since: an age such as 15m, a time such as 2026-01-31T12:00:00Z, or milliseconds since 1970
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<Moment>,
     /// How many at most
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
     pub(super) limit: u64,
@@ -299,6 +335,13 @@ pub(super) struct ReplayOptions {
     pub(super) id: Option<EventId>,
     #[command(flatten)]
     pub(super) events: EventsOptions,
+    /// Try this subscription's dead letters again, rather than run plug-ins
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with_all = ["app", "account", "group", "shadow", "outcome", "until"]
+    )]
+    pub(super) subscription: Option<String>,
     /// Show which, and replay none
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -389,6 +432,14 @@ fn interval(text: &str) -> Result<Duration, &'static str> {
         .ok_or("expected a duration from 200ms to 1m, such as 5s")
 }
 
+/// A place in the journal, as the admin API takes it.
+fn place(text: &str) -> Result<String, TimeError> {
+    if text == "beginning" {
+        return Ok(text.to_owned());
+    }
+    text.parse().map(Moment::to_query)
+}
+
 fn event_id(text: &str) -> Result<EventId, &'static str> {
     text.parse()
         .map_err(|_| "expected an event's id, a UUID such as 0199ac60-9200-7a5f-8000-000000000001")
@@ -435,7 +486,7 @@ mod tests {
 
     #[test]
     fn help_says_what_there_is() {
-        let paths: [&[&str]; 9] = [
+        let paths: [&[&str]; 11] = [
             &[],
             &["trigger"],
             &["tail"],
@@ -445,6 +496,8 @@ mod tests {
             &["config"],
             &["journal"],
             &["sign"],
+            &["subscriptions"],
+            &["subscriptions", "rewind"],
         ];
         let help: Vec<String> = paths.iter().map(|path| check_help(path)).collect();
         insta::assert_snapshot!(help.join("\n––––––––––\n\n"));

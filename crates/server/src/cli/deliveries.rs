@@ -11,11 +11,12 @@ use super::{
     moment,
     output::Output,
 };
+use crate::plural::counted;
 
 const HEADING: [&str; 7] = [
-    "SUBSCRIPTION",
     "EVENT",
     "COMMAND",
+    "SUBSCRIPTION",
     "STATUS",
     "ATTEMPTS",
     "WHY",
@@ -30,17 +31,18 @@ struct Page {
 }
 
 /// One of them. Tolerant: a client of another version shows what it knows.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
-struct Delivery {
-    subscription: String,
-    sequence: u64,
-    command: String,
-    status: String,
-    attempts: u64,
-    reason: Option<String>,
-    detail: Option<String>,
-    next_attempt_at: Option<Value>,
+pub(super) struct Delivery {
+    pub(super) subscription: String,
+    pub(super) id: Option<String>,
+    pub(super) sequence: u64,
+    pub(super) command: String,
+    pub(super) status: String,
+    pub(super) attempts: u64,
+    pub(super) reason: Option<String>,
+    pub(super) detail: Option<String>,
+    pub(super) next_attempt_at: Option<Value>,
 }
 
 pub(super) fn run(
@@ -48,10 +50,29 @@ pub(super) fn run(
     options: &DeliveriesOptions,
     output: &mut Output<'_>,
 ) -> Result<Ending, Failure> {
+    let mut is_first = true;
+    let has_more = walk(client, options, |page| {
+        print(page, is_first, output)?;
+        is_first &= page.is_empty();
+        Ok(())
+    })?;
+    if output.is_for_people() && is_first {
+        output.line("nothing waits, and nothing was given up")?;
+    } else if output.is_for_people() && has_more {
+        output.line(MORE)?;
+    }
+    Ok(Ending::Done)
+}
+
+/// Gives the deliveries to `each`, newest first, page by page, up to the limit; tells whether there are more.
+pub(super) fn walk(
+    client: &Client,
+    options: &DeliveriesOptions,
+    mut each: impl FnMut(&[&str]) -> Result<(), Failure>,
+) -> Result<bool, Failure> {
     let mut left = if options.all { u64::MAX } else { options.limit };
     let mut cursor: Option<String> = None;
-    let mut is_first = true;
-    let has_more = loop {
+    loop {
         let page: Page = client.get(
             "read the deliveries",
             "/v1/deliveries",
@@ -59,20 +80,13 @@ pub(super) fn run(
         )?;
         let wanted = usize::try_from(left).unwrap_or(usize::MAX);
         let data: Vec<&str> = page.data.iter().map(|raw| raw.get()).take(wanted).collect();
-        print(&data, is_first, output)?;
-        is_first &= data.is_empty();
+        each(&data)?;
         left = left.saturating_sub(data.len() as u64);
         match page.next {
             Some(next) if left > 0 && Some(&next) != cursor.as_ref() => cursor = Some(next),
-            next => break next.is_some(),
+            next => return Ok(next.is_some()),
         }
-    };
-    if output.is_for_people() && is_first {
-        output.line("nothing waits, and nothing was given up")?;
-    } else if output.is_for_people() && has_more {
-        output.line(MORE)?;
     }
-    Ok(Ending::Done)
 }
 
 fn query(
@@ -89,6 +103,7 @@ fn query(
     for (name, value) in filters {
         query.extend(value.iter().map(|value| (name, value.clone())));
     }
+    query.extend(options.since.map(|since| ("since", since.to_query())));
     query.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
     query
 }
@@ -113,12 +128,46 @@ fn row(delivery: &str) -> Vec<String> {
     let delivery: Delivery = serde_json::from_str(delivery).unwrap_or_default();
     let next = delivery.next_attempt_at.as_ref().map(moment::show);
     vec![
-        delivery.subscription,
-        delivery.sequence.to_string(),
+        delivery.event(),
         delivery.command,
+        delivery.subscription,
         delivery.status,
         delivery.attempts.to_string(),
         delivery.detail.or(delivery.reason).unwrap_or_default(),
         next.unwrap_or_default(),
     ]
+}
+
+// === impl Delivery ===
+
+impl Delivery {
+    /// Where an event stands with the subscription.
+    pub(super) fn standing(&self) -> String {
+        let standing = match &*self.status {
+            "delivered" => {
+                "delivered, unless it was skipped, forgotten, or came before the subscription"
+            }
+            "filtered" => "not wanted, by the filters of now",
+            "ahead" => "not looked at yet",
+            status => status,
+        };
+        let attempts = counted(self.attempts, "attempt");
+        let attempts = (self.attempts > 0).then(|| format!(" after {attempts}"));
+        let why = self.detail.as_ref().or(self.reason.as_ref());
+        let next = self.next_attempt_at.as_ref().map(moment::show);
+        let parts = [
+            Some(standing.to_owned()),
+            attempts,
+            why.map(|why| format!(": {why}")),
+            next.map(|next| format!("; next attempt {next}")),
+        ];
+        let parts: String = parts.into_iter().flatten().collect();
+        format!("{}: {parts}", self.subscription)
+    }
+
+    /// The event's id, or its place when it can't be read any more.
+    pub(super) fn event(&self) -> String {
+        let place = || format!("at {}", self.sequence);
+        self.id.clone().unwrap_or_else(place)
+    }
 }

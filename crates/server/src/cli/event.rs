@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-use super::moment;
+use super::{deliveries::Delivery, moment};
 
 /// The part of a body that fits a line.
 const SHORT_BODY_CHARS: usize = 120;
@@ -36,6 +36,7 @@ pub(super) struct Event {
     pub(super) items: Vec<Item>,
     pub(super) drift: Vec<Drift>,
     pub(super) outcome: Option<Outcome>,
+    pub(super) deliveries: Vec<Delivery>,
 }
 
 /// Whom it is about.
@@ -217,6 +218,14 @@ pub(super) mod tests {
                 { "accounts": ["b\nob", "alice"], "groups": [] },
             ],
             "drift": [{ "path": "PairList[].From_Account", "expected": "string", "found": "number" }],
+            "deliveries": [
+                { "subscription": "audit", "status": "delivered" },
+                { "subscription": "billing", "status": "pending", "attempts": 2, "reason": "status",
+                    "detail": "status 500", "next_attempt_at": "2026-01-31T08:00:30.000Z" },
+                { "subscription": "crm", "status": "dead", "attempts": 14, "reason": "timeout" },
+                { "subscription": "data", "status": "filtered" },
+                { "subscription": "search", "status": "ahead" }
+            ],
             "outcome": {
                 "status": "parked", "attempts": 2, "reason": "error",
                 "error": "the service\nis away", "next_attempt_at": "2026-01-31T12:00:10Z",

@@ -5,6 +5,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::{
     client::Client,
+    deliveries::Delivery,
     drift::show_path,
     escape::escape,
     event::{Event, Item, Outcome, Step},
@@ -42,6 +43,11 @@ fn text(event: &Event) -> String {
     let story: Vec<String> = event.story.iter().map(Step::line).collect();
     if !story.is_empty() {
         section(&mut lines, "story", story.iter().map(String::as_str));
+    }
+    let deliveries: Vec<String> = event.deliveries.iter().map(Delivery::standing).collect();
+    if !deliveries.is_empty() {
+        let deliveries = deliveries.iter().map(String::as_str);
+        section(&mut lines, "passed on", deliveries);
     }
     let items: Vec<String> = event.items.iter().map(Item::line).collect();
     if !items.is_empty() {

@@ -41,6 +41,8 @@ While nothing is under way:
 - `gateway_journal_batch_events_sum` = `gateway_callbacks_total` without the outcomes `repeated` and `unanswered`, less
   `gateway_unrecorded_total`; an unanswered one whose sync came late comes on top.
 - `gateway_policy_total` = `gateway_callbacks_total{outcome=\"policy\"}`.
+- `gateway_subscription_events` over all states, and `gateway_subscription_behind_events`, grow together by one with each
+  event in the journal.
 ";
 
 pub(super) fn run(
@@ -123,6 +125,7 @@ fn listed(label: &str, values: &BTreeSet<String>) -> String {
     let fixed = match label {
         "app" => "the apps of the configuration",
         "decider" => "the deciders of the configuration",
+        "subscription" => "the subscriptions of the configuration",
         "version" => "the gateway's",
         "command" if has("") => {
             "the installed before-commands and `other`; none for after-callbacks"

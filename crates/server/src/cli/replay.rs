@@ -10,6 +10,7 @@ use super::{
     event::{Event, Outcome},
     events,
     failure::{Ending, Failure},
+    letters,
     output::Output,
 };
 
@@ -41,6 +42,9 @@ pub(super) fn run(
     options: &ReplayOptions,
     output: &mut Output<'_>,
 ) -> Result<Ending, Failure> {
+    if let Some(subscription) = &options.subscription {
+        return letters::run(client, subscription, options, output);
+    }
     let (events, has_more) = chosen(client, options)?;
     let mut tally = Tally::default();
     let ended = events
@@ -301,6 +305,7 @@ mod tests {
                 limit: 50,
                 ..EventsOptions::default()
             },
+            subscription: None,
             dry_run: false,
         };
         change(&mut options);

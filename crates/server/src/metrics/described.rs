@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::Dispatcher;
+use gateway_fanout::{Observer as _, Standing};
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 use serde::Serialize;
 
@@ -26,9 +27,10 @@ pub(crate) struct Described {
 /// Stand for the names in the configuration.
 const APP: &str = "APP";
 const DECIDER: &str = "DECIDER";
+const SUBSCRIPTION: &str = "SUBSCRIPTION";
 
 /// By the end of a name: the first that fits.
-const UNITS: [(&str, &str); 11] = [
+const UNITS: [(&str, &str); 13] = [
     ("_seconds", "second"),
     ("_seconds_total", "second"),
     ("_bytes", "byte"),
@@ -40,12 +42,18 @@ const UNITS: [(&str, &str); 11] = [
     ("_writable", "0 or 1"),
     ("_open", "0 or 1"),
     ("_ok", "0 or 1"),
+    ("_paused", "0 or 1"),
+    ("_down", "0 or 1"),
 ];
 
-/// Every metric of a gateway with these plug-ins, by name; the labels of an app and a decider have a stand-in.
+/// Every metric of a gateway with these plug-ins, by name; the labels of an app, a decider and a subscription have a stand-in.
 pub(crate) fn described(dispatcher: &Dispatcher) -> Vec<Described> {
     let metrics = Metrics::new(dispatcher);
     let (_app, _decider) = (metrics.app(APP), metrics.decider(DECIDER));
+    metrics.fanout.stands(&[Standing {
+        name: SUBSCRIPTION.to_owned(),
+        ..Standing::default()
+    }]);
     for listener in LISTENERS {
         metrics.certificate_expires(listener, 0);
     }

@@ -1,10 +1,10 @@
 //! What poem-openapi can't say of the operations: examples, tags and their order, the token, and which of them are only
-//! to be read. The callback itself is described in `wire.rs`.
+//! to be read. The callback itself is described in `wire.rs`, deliveries in `webhooks.rs`.
 
 use gateway_core::{Answer, Callback, List, Visitor, decode};
 use serde_json::{Value, json};
 
-use super::{at, wire};
+use super::{at, webhooks, wire};
 use crate::admin::paths::{self, Area};
 
 /// A plug-in's static facts, as far as the document shows them.
@@ -35,6 +35,7 @@ pub(crate) fn complete<L: List>(document: &mut Value, callback_path: &str) {
     add_token(document);
     *at(document, &["paths", "/v1/events/stream", "get", EXECUTABLE]) = json!(false);
     wire::add(document, &entries, callback_path);
+    webhooks::add(document, callback_path);
 }
 
 fn entries<L: List>() -> Vec<Entry> {

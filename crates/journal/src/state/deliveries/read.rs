@@ -100,6 +100,27 @@ impl StateReader {
         })
     }
 
+    /// When the event was journaled that a dead letter took along, in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn copied_event_ms(
+        &self,
+        subscription: &str,
+        sequence: Sequence,
+    ) -> Result<Option<u64>, StateError> {
+        self.read(|connection| {
+            let time: Option<i64> = connection
+                .prepare_cached(
+                    "SELECT journaled_ms FROM copies WHERE subscription = ?1 AND sequence = ?2",
+                )?
+                .query_row(params![subscription, stored(sequence)], |row| row.get(0))
+                .optional()?;
+            Ok(time.map(restored))
+        })
+    }
+
     /// The event that a dead letter took along, or one that is tried again; `None` when it has none, or it is damaged.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use rusqlite::{
     types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
-use super::{Delivery, DeliveryReason, DeliveryStatus, Pause, PauseReason, Subscription};
+use super::{Delivery, DeliveryReason, DeliveryStatus, Gone, Pause, PauseReason, Subscription};
 use crate::{
     Row as EventRow, Sequence, StoredEvent,
     event::{Checksum, RECORD_COLUMNS, Record},
@@ -41,6 +41,17 @@ pub(super) const OLDEST_PENDING: &str = "SELECT subscription, (
     ) FROM delivery_counts WHERE status = 'pending'";
 
 pub(super) const SETTLE: &str = "DELETE FROM deliveries WHERE subscription = ?1 AND sequence = ?2";
+
+pub(super) const SOME_PENDING: &str =
+    "SELECT sequence FROM deliveries INDEXED BY deliveries_pending
+    WHERE status = 'pending' AND subscription = ?1 LIMIT ?2";
+
+pub(super) const LAST_PAST: &str = "SELECT sequence, status FROM deliveries
+    WHERE subscription = ?1 AND sequence > ?2 ORDER BY sequence DESC LIMIT ?3";
+
+pub(super) const COUNT_PAST: &str = "SELECT count(*) FILTER (WHERE status = 'pending'),
+        count(*) FILTER (WHERE status = 'dead')
+    FROM deliveries WHERE subscription = ?1 AND sequence > ?2";
 
 pub(super) const EXPIRE: &str = "DELETE FROM deliveries WHERE subscription = ?1 AND sequence IN (
         SELECT sequence FROM deliveries
@@ -264,6 +275,84 @@ pub(super) fn hasten(
         stored(limit)
     ])?;
     Ok(hastened as u64)
+}
+
+/// Forgets pending deliveries, `limit` at most.
+pub(super) fn skip(
+    connection: &Connection,
+    subscription: &str,
+    limit: u64,
+) -> rusqlite::Result<Gone> {
+    let sequences: Vec<i64> = connection
+        .prepare_cached(SOME_PENDING)?
+        .query_map(params![subscription, stored(limit)], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    settle(connection, subscription, &sequences)?;
+    let pending = sequences.len() as u64;
+    Ok(Gone {
+        pending,
+        dead: 0,
+        is_all: pending < limit,
+    })
+}
+
+/// Forgets deliveries past `cursor`, the newest events first and `limit` at most. Also tells how far back a cursor can
+/// be now: an event past it must have no row.
+pub(super) fn rewind(
+    connection: &Connection,
+    subscription: &str,
+    cursor: Sequence,
+    limit: u64,
+) -> rusqlite::Result<(Gone, Sequence)> {
+    let rows: Vec<(i64, DeliveryStatus)> = connection
+        .prepare_cached(LAST_PAST)?
+        .query_map(
+            params![subscription, stored(cursor), stored(limit)],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?
+        .collect::<Result<_, _>>()?;
+    let sequences: Vec<i64> = rows.iter().map(|(sequence, _)| *sequence).collect();
+    settle(connection, subscription, &sequences)?;
+    let is_dead = |(_, status): &&(i64, DeliveryStatus)| *status == DeliveryStatus::Dead;
+    let dead = rows.iter().filter(is_dead).count() as u64;
+    let all = rows.len() as u64;
+    let is_all = all < limit;
+    let reached = match sequences.last() {
+        Some(last) if !is_all => restored(last - 1),
+        _ => cursor,
+    };
+    let gone = Gone {
+        pending: all - dead,
+        dead,
+        is_all,
+    };
+    Ok((gone, reached))
+}
+
+fn settle(connection: &Connection, subscription: &str, sequences: &[i64]) -> rusqlite::Result<()> {
+    let mut settle = connection.prepare_cached(SETTLE)?;
+    for sequence in sequences {
+        settle.execute(params![subscription, sequence])?;
+    }
+    Ok(())
+}
+
+/// How many deliveries are past a place.
+pub(super) fn past(
+    connection: &Connection,
+    subscription: &str,
+    sequence: Sequence,
+) -> rusqlite::Result<Gone> {
+    connection.prepare_cached(COUNT_PAST)?.query_row(
+        params![subscription, stored(sequence)],
+        |row| {
+            Ok(Gone {
+                pending: restored(row.get(0)?),
+                dead: restored(row.get(1)?),
+                is_all: true,
+            })
+        },
+    )
 }
 
 /// Forgets deliveries of a removed subscription, `limit` at most, and with the last ones their counts.

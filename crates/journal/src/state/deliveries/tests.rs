@@ -4,6 +4,7 @@ mod lanes;
 mod model;
 mod reading;
 mod sharing;
+mod steering;
 
 use std::fs;
 
@@ -537,6 +538,9 @@ fn what_is_asked_often_reads_an_index() {
     check(row::OLDEST_PENDING, "deliveries_pending");
     check(row::EXPIRE, "deliveries_died");
     check(row::SETTLE, "PRIMARY KEY");
+    check(row::SOME_PENDING, "deliveries_pending");
+    check(row::LAST_PAST, "PRIMARY KEY");
+    check(row::COUNT_PAST, "PRIMARY KEY");
     check(read::PENDING, "deliveries_pending");
     check(read::PENDING_COPIED, "deliveries_pending");
     check(read::DEAD, "deliveries_dead");

@@ -6,7 +6,7 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Event, format, story::EventStep};
+use super::{Event, EventDelivery, format, story::EventStep};
 use crate::time;
 
 /// One callback in the journal, with what our types made of it and what became of it.
@@ -29,6 +29,8 @@ pub(crate) struct EventDetail {
     pub drift: Vec<EventDrift>,
     /// What became of it in its plug-in's handler.
     pub outcome: EventOutcome,
+    /// How far it has come to each subscription of the configuration, by name.
+    pub deliveries: Vec<EventDelivery>,
 }
 
 /// One of the things that a batch tells of.
