@@ -50,6 +50,7 @@ pub(crate) struct Flow {
     /// Events past the last ready one that are not wanted.
     unwanted: u64,
     under_way: BTreeMap<Sequence, UnderWay>,
+    under_way_bytes: usize,
     /// In which lanes rows are pending, and how many.
     lanes: BTreeMap<u64, u64>,
     pace: Pace,
@@ -107,6 +108,9 @@ const READY_MAX: usize = 512;
 /// The pause after something could not be read for it.
 const STALL: Duration = Duration::from_secs(1);
 
+/// Bytes of bodies under way.
+const UNDER_WAY_BYTES_MAX: usize = 4 << 20;
+
 /// Their bytes, except that one event may always be there.
 const READY_BYTES_MAX: usize = 4 << 20;
 
@@ -146,6 +150,7 @@ impl Flow {
             ready_bytes: 0,
             unwanted: 0,
             under_way: BTreeMap::new(),
+            under_way_bytes: 0,
             lanes,
             unsaved: Unsaved {
                 has_moved: true,
@@ -267,7 +272,7 @@ impl Flow {
         if !self.is_active() || !self.may_be_due || self.is_stalled(now) {
             return 0;
         }
-        let room = self.pace.room(now, self.under_way.len());
+        let room = self.room(now);
         if self.ready.is_empty() {
             return room;
         }
@@ -348,7 +353,7 @@ impl Flow {
                 // While it is down its backlog is the log.
                 !self.pace.is_down()
             } else {
-                self.pace.room(now, self.under_way.len()) > 0
+                self.room(now) > 0
             };
             if !has_room {
                 return;
@@ -433,6 +438,7 @@ impl Flow {
             decoded: Arc::clone(&decoded),
             number: delivery.attempts,
         });
+        self.under_way_bytes += decoded.body.len();
         let under_way = UnderWay { delivery, decoded };
         self.under_way
             .insert(under_way.delivery.sequence, under_way);
@@ -454,6 +460,7 @@ impl Flow {
         else {
             return;
         };
+        self.under_way_bytes -= decoded.body.len();
         let Err(error) = ended else {
             self.pace.end(Sign::Well, now);
             self.row.delivered += 1;
@@ -510,7 +517,23 @@ impl Flow {
         if !waits || !self.is_active() {
             return None;
         }
+        if self.is_heavy() {
+            return None;
+        }
         self.pace.opens_at(self.under_way.len())
+    }
+
+    /// How many attempts may begin now.
+    fn room(&self, now: Instant) -> usize {
+        if self.is_heavy() {
+            return 0;
+        }
+        self.pace.room(now, self.under_way.len())
+    }
+
+    /// Whether what is under way takes as much memory as it may; one event may always be under way.
+    fn is_heavy(&self) -> bool {
+        self.under_way_bytes >= UNDER_WAY_BYTES_MAX && !self.under_way.is_empty()
     }
 
     /// Tries a dead letter again, from its first attempt on.
@@ -589,6 +612,7 @@ impl Flow {
     pub(crate) fn drop_unsent(&mut self) {
         for attempt in mem::take(&mut self.starting) {
             self.under_way.remove(&attempt.decoded.sequence());
+            self.under_way_bytes -= attempt.decoded.body.len();
         }
     }
 

@@ -690,13 +690,17 @@ fn retry(
     // After the clock was set, those under way may look due.
     let limit = room + flow.under_way();
     let mut due = parts.deliveries.due(flow.name(), now_ms, limit)?;
-    flow.looked(due.len() < limit);
+    let is_all = due.len() < limit;
     due.retain(|delivery| !flow.is_under_way(delivery.sequence));
     for delivery in due.into_iter().take(room) {
+        if flow.room_for_due(now) == 0 {
+            return Ok(());
+        }
         let event = event_of(&delivery, reader, &parts.deliveries)?;
         let decoded = event.map(|event| decode(event, log_id, &parts.dispatcher));
         flow.retry(delivery, decoded, now, now_ms);
     }
+    flow.looked(is_all);
     Ok(())
 }
 

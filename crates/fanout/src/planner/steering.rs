@@ -177,7 +177,8 @@ impl Planner {
     }
 
     fn retry_dead(&mut self, name: String, mut events: Vec<Sequence>) -> Result<u64, SteerError> {
-        // None is counted twice.
+        // None is counted twice, though the state did not take it the last time.
+        self.save().map_err(|error| failed(error.into()))?;
         events.sort_unstable();
         events.dedup();
         let mut letters = Vec::new();
