@@ -204,7 +204,13 @@ fn tells_which_tokens_are_in_use() {
     assert_eq!(matched(), [false, false]);
     assert_eq!(status(&gateway, &ChatApp::new(SHOP, NEW_TOKEN)), 200);
     assert_eq!(matched(), [false, true]);
+    let since = || {
+        let apps: Value = serde_json::from_str(&gateway.get("/v1/apps").text()).unwrap();
+        apps["data"][0]["known_since"].as_str().unwrap().to_owned()
+    };
+    let started = since();
     setup.configure(&files("\"new.token\""));
     reload(&gateway, "ok");
     assert_eq!(matched(), [true]);
+    assert_eq!(since(), started, "the app is no new one");
 }

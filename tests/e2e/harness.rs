@@ -118,6 +118,12 @@ impl Setup {
             .variable("GATEWAY_JOURNAL__PATH", &journal)
     }
 
+    /// The same with the real binary: other commands on the same journal.
+    pub(crate) fn with_real_commands(mut self) -> Self {
+        self.program = PathBuf::from(env!("CARGO_BIN_EXE_callback-gateway"));
+        self
+    }
+
     /// The same with an environment variable, which wins over one of the same name.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));

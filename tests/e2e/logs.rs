@@ -138,3 +138,27 @@ fn the_start_says_what_serves_and_where() {
     assert_eq!(serving["callbacks"], gateway.callbacks.to_string());
     assert_eq!(serving["admin"], gateway.admin.to_string());
 }
+
+#[test]
+fn the_end_of_an_indexs_building_is_told_and_its_beginning_is_no_warning() {
+    let setup = Setup::faulty();
+    let gateway = setup.start();
+    gateway.acked(FRIEND_DELETE, friend_delete("alice", "bob"));
+    assert!(gateway.stop().success());
+    let gateway = setup.start();
+    assert!(gateway.stop().success());
+    assert!(lines(&setup, "the index is").is_empty());
+
+    // The same journal, with other commands.
+    let setup = setup
+        .with_real_commands()
+        .variable("GATEWAY_LOG__FORMAT", "json");
+    let gateway = setup.start();
+    eventually("the index is complete", || {
+        (lines(&setup, "the index is complete").len() == 1).then_some(())
+    });
+    let begun = line(&setup, "the index is built anew");
+    assert_eq!(begun["level"], "INFO");
+    assert_eq!(begun["reason"], "it was built with other commands");
+    assert_eq!(gateway.events("account=alice").len(), 1);
+}

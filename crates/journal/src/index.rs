@@ -22,7 +22,7 @@ use std::{
 };
 
 use gateway_core::{Agreement, Causes};
-use tracing::warn;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 pub use self::search::Found;
@@ -344,6 +344,11 @@ impl Drop for Index {
 
 fn open_or_rebuild(path: &Path, origin: &Origin) -> Result<IndexFile, FileError> {
     match IndexFile::open(path, origin) {
+        // Nothing is wrong: the commands have changed, or the log.
+        Err(FileError::Stale(reason)) => {
+            info!(path = %path.display(), reason, "the index is built anew");
+            IndexFile::anew(path, origin)
+        }
         Err(error) if error.asks_for_rebuild() => {
             warn!(path = %path.display(), reason = %Causes(&error), "the index is built anew");
             IndexFile::anew(path, origin)

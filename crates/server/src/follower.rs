@@ -101,6 +101,8 @@ pub(crate) struct Follower {
     deadline: Arc<OnceLock<Instant>>,
     saved: Instant,
     trimmed: Instant,
+    /// The index is being built from the log's beginning.
+    is_index_built: bool,
     live_stall: Stall,
     index_stall: Stall,
     /// What has ended can't be saved.
@@ -223,6 +225,7 @@ impl Follower {
             deadline: Arc::default(),
             saved: Instant::now(),
             trimmed: Instant::now(),
+            is_index_built: false,
             live_stall: Stall::default(),
             index_stall: Stall::default(),
             save_stall: Stall::default(),

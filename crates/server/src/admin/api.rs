@@ -206,7 +206,7 @@ impl Api {
     /// The last refused requests, newest first
     ///
     /// For whoever wonders why nothing arrives: when, why, from where, in the name of which configured app, and how far
-    /// the clocks are apart. They are kept in memory, the last 1,000 since the start; `gateway_rejected_total` counts all.
+    /// the clocks are apart. They are kept in memory, the last 250 of each reason since the start; `gateway_rejected_total` counts all.
     #[expect(clippy::unused_async, reason = "what poem-openapi wants")]
     #[oai(path = "/v1/refusals", method = "get", operation_id = "listRefusals")]
     async fn refusals(

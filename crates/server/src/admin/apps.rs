@@ -29,6 +29,8 @@ pub(crate) struct AppInfo {
     sdk_app_id: u64,
     /// Whether anybody can call it: its callbacks carry no signature.
     unsigned: bool,
+    /// Since when it is known: the gateway's start, or the reload that brought it (RFC 3339, UTC).
+    known_since: String,
     /// When its last genuine callback came, since the gateway's start and without simulated ones (RFC 3339, UTC).
     #[serde(skip_serializing_if = "Option::is_none")]
     last_callback_at: Option<String>,
@@ -60,6 +62,7 @@ impl From<(&App, &Seen)> for AppInfo {
             name: app.name.to_string(),
             sdk_app_id: app.sdk_app_id,
             unsigned: app.unsigned,
+            known_since: time::format(seen.since_ms()).unwrap_or_default(),
             last_callback_at: seen.last_ms().and_then(time::format),
             tokens: seen
                 .tokens_last_ms()
@@ -85,6 +88,7 @@ mod tests {
                 name: "shop".to_owned(),
                 sdk_app_id: 1_400_000_000,
                 unsigned: false,
+                known_since: "2026-01-31T07:00:00.000Z".to_owned(),
                 last_callback_at: None,
                 tokens: tokens
                     .map(|last_matched_at| TokenInfo { last_matched_at })

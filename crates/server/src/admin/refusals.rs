@@ -10,7 +10,7 @@ use crate::{ingest::Refused, time};
 /// Refused requests, the newest first.
 #[derive(Debug, Serialize, Object)]
 pub(crate) struct RefusalList {
-    /// At most the last 1,000 since the start.
+    /// At most the last 250 of each reason since the start.
     data: Vec<RefusedRequest>,
     /// Always `null`: there is one page.
     #[oai(nullable)]

@@ -2,7 +2,7 @@
 
 use gateway_core::{Agreement, Causes, Subjects};
 use gateway_journal::{Key, Row, Sequence, StoredEvent};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{Follower, READ, tell};
 
@@ -21,6 +21,7 @@ impl Follower {
         if cursor >= self.position || self.index_stall.is_on() {
             return false;
         }
+        self.is_index_built |= cursor == 0;
         let rows = match self.reader.after(cursor, READ) {
             Ok(rows) => rows,
             Err(error) => {
@@ -43,7 +44,14 @@ impl Follower {
                 Row::Damaged(_) => None,
             })
             .collect();
-        self.add_to_index(&found_by, through) && through < self.position
+        if !self.add_to_index(&found_by, through) {
+            return false;
+        }
+        let is_behind = through < self.position;
+        if !is_behind && std::mem::take(&mut self.is_index_built) {
+            info!("the index is complete");
+        }
+        is_behind
     }
 
     /// Adds an event that could not be read when it was followed, and can be now.

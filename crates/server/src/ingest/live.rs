@@ -5,6 +5,7 @@ use std::{collections::HashMap, io, sync::Arc};
 use gateway_core::{App, Apps, Dispatcher};
 
 use crate::{
+    clock,
     config::Checked,
     deciding::Rulings,
     metrics::{AppMetrics, Metrics},
@@ -44,10 +45,11 @@ impl Live {
         previous: &Self,
     ) -> io::Result<Self> {
         let apps = checked.apps.clone();
+        let now_ms = clock::now_ms();
         let known = apps.iter().map(|app| {
             let metrics = metrics.app(&app.name);
             let previous = previous.known.get(&app.sdk_app_id);
-            let seen = Seen::new(app, previous.map(|known| &known.seen));
+            let seen = Seen::new(app, previous.map(|known| &known.seen), now_ms);
             (app.sdk_app_id, Known { metrics, seen })
         });
         Ok(Self {

@@ -2,6 +2,7 @@
 //! anything that a caller wrote: a time, a reason, an address, which of our apps, and how far the clocks are apart.
 
 use std::{
+    cmp::Reverse,
     collections::VecDeque,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,9 +12,10 @@ use gateway_core::{Apps, Peer, Query, Refusal};
 
 use crate::listener::Arrival;
 
-/// The newest ones.
+/// The newest ones of each reason, at the places of [`Refusal::ALL`]: strangers that are refused for one reason hide
+/// nobody who is refused for another.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<VecDeque<Refused>>);
+pub(crate) struct Refusals(Mutex<[VecDeque<Refused>; Refusal::ALL.len()]>);
 
 /// One refused request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,14 +39,17 @@ pub(crate) struct Claim {
     pub skew_seconds: Option<i64>,
 }
 
-/// How many are kept.
-const KEPT: usize = 1_000;
+/// How many are kept of each reason.
+const KEPT: usize = 250;
 
 // === impl Refusals ===
 
 impl Refusals {
     pub(super) fn push(&self, refused: Refused) {
         let mut kept = self.kept();
+        let Some(kept) = kept.get_mut(refused.refusal as usize) else {
+            return;
+        };
         if kept.len() == KEPT {
             kept.pop_front();
         }
@@ -53,11 +58,13 @@ impl Refusals {
 
     /// The newest first.
     pub(crate) fn latest(&self) -> Vec<Refused> {
-        self.kept().iter().rev().cloned().collect()
+        let mut latest: Vec<Refused> = self.kept().iter().flatten().cloned().collect();
+        latest.sort_by_key(|refused| Reverse(refused.received_ms));
+        latest
     }
 
-    fn kept(&self) -> MutexGuard<'_, VecDeque<Refused>> {
-        // The list is whole between any two statements.
+    fn kept(&self) -> MutexGuard<'_, [VecDeque<Refused>; Refusal::ALL.len()]> {
+        // The lists are whole between any two statements.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -103,6 +110,10 @@ mod tests {
     use super::*;
 
     fn refused(number: u64) -> Refused {
+        refused_for(Refusal::Stale, number)
+    }
+
+    fn refused_for(refusal: Refusal, number: u64) -> Refused {
         let arrival = Arrival {
             first_byte: Instant::now(),
             received_ms: number * 1_000,
@@ -110,17 +121,26 @@ mod tests {
         };
         let query = Query::parse("RequestTime=100&SdkAppid=1").unwrap();
         let claim = Claim::of(&query, &Apps::default(), number);
-        Refused::new(Refusal::Stale, arrival, claim)
+        Refused::new(refusal, arrival, claim)
     }
 
     #[test]
-    fn keeps_the_newest_thousand() {
+    fn keeps_the_newest_of_each_reason() {
         let refusals = Refusals::default();
-        (0..1_500).for_each(|number| refusals.push(refused(number)));
+        refusals.push(refused(1));
+        for number in 2..500 {
+            refusals.push(refused_for(Refusal::UnknownApp, number));
+        }
         let latest = refusals.latest();
-        assert_eq!(latest.len(), KEPT);
+        assert_eq!(latest.len(), KEPT + 1);
         let times = [latest.first(), latest.last()].map(|one| one.unwrap().received_ms);
-        assert_eq!(times, [1_499_000, 500_000]);
+        assert_eq!(times, [499_000, 1_000]);
+    }
+
+    #[test]
+    fn every_reason_has_a_place_of_its_own() {
+        let places = Refusal::ALL.map(|refusal| refusal as usize);
+        assert!(places.into_iter().eq(0..Refusal::ALL.len()));
     }
 
     #[test]

@@ -12,6 +12,8 @@ use gateway_core::{App, Token};
 /// What was seen of one app. Simulated callbacks don't count: they are signed here.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
+    /// Since when the app is known, in milliseconds since the Unix epoch.
+    since_ms: u64,
     app: Moment,
     /// At the places of the app's tokens, with which a reload finds those that stay.
     tokens: Vec<(Token, Moment)>,
@@ -25,7 +27,7 @@ struct Moment(Arc<AtomicU64>);
 
 impl Seen {
     /// Nothing, but for what `previous` has of the same app.
-    pub(super) fn new(app: &App, previous: Option<&Self>) -> Self {
+    pub(super) fn new(app: &App, previous: Option<&Self>, now_ms: u64) -> Self {
         let known = previous.map_or(&[][..], |previous| &previous.tokens);
         let tokens = app.tokens.iter().map(|token| {
             let kept = known.iter().find(|(known, _)| known.is_same(token));
@@ -33,6 +35,7 @@ impl Seen {
             (token.clone(), moment.unwrap_or_default())
         });
         Self {
+            since_ms: previous.map_or(now_ms, |previous| previous.since_ms),
             app: previous
                 .map(|previous| previous.app.clone())
                 .unwrap_or_default(),
@@ -46,6 +49,11 @@ impl Seen {
         if let Some((_, moment)) = token.and_then(|token| self.tokens.get(token)) {
             moment.set(now_ms);
         }
+    }
+
+    /// Since when the app is known: the gateway's start, or the reload that brought it.
+    pub(crate) fn since_ms(&self) -> u64 {
+        self.since_ms
     }
 
     /// When the last genuine callback came, in milliseconds since the Unix epoch; `None` for never.
@@ -96,7 +104,7 @@ mod tests {
 
     #[test]
     fn tells_which_token_is_in_use() {
-        let seen = Seen::new(&app(&["old", "new"]), None);
+        let seen = Seen::new(&app(&["old", "new"]), None, 1);
         assert_eq!((seen.last_ms(), tokens(&seen)), (None, vec![None, None]));
         seen.note(Some(1), 7);
         assert_eq!(
@@ -109,13 +117,13 @@ mod tests {
 
     #[test]
     fn a_reload_keeps_what_is_known_of_the_tokens_that_stay() {
-        let seen = Seen::new(&app(&["old", "new"]), None);
+        let seen = Seen::new(&app(&["old", "new"]), None, 1);
         seen.note(Some(0), 5);
         seen.note(Some(1), 7);
-        let after = Seen::new(&app(&["new", "newer"]), Some(&seen));
+        let after = Seen::new(&app(&["new", "newer"]), Some(&seen), 6);
         // A callback that was let in by the old configuration.
         seen.note(Some(1), 8);
         assert_eq!(tokens(&after), [Some(8), None]);
-        assert_eq!(after.last_ms(), Some(8));
+        assert_eq!((after.last_ms(), after.since_ms()), (Some(8), 1));
     }
 }

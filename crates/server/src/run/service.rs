@@ -278,7 +278,8 @@ impl Service {
             warn!(%error, "the last spans are lost");
         }
         closed?;
-        info!(took_ms = started.elapsed().as_millis(), "stopped");
+        let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        info!(took_ms, "stopped");
         Ok(())
     }
 

@@ -93,9 +93,21 @@ fn check_app(running: &Running, app: &App) -> Finding {
     let remedy =
         "check the URL and the switches in Chat's console, and `callback-gateway refusals`";
     let Some(last) = &app.last_callback_at else {
-        return if_long(running)
+        let known = app
+            .known_since
+            .as_ref()
+            .and_then(|since| running.age(since));
+        // Before that there was nobody to hear of.
+        let (level, since) = match known {
+            Some(known) if known < LONG => (
+                Level::Note,
+                format!("in the {} since it is configured", whole(known)),
+            ),
+            _ => (if_long(running), running.since_start()),
+        };
+        return level
             .finding(CHECK, format!("no callback of the app {name} has come"))
-            .because(running.since_start())
+            .because(since)
             .remedy(remedy);
     };
     let age = running.age(last).unwrap_or_default();

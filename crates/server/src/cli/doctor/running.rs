@@ -41,6 +41,7 @@ pub(super) struct Readiness {
 pub(super) struct App {
     pub(super) name: String,
     pub(super) sdk_app_id: u64,
+    pub(super) known_since: Option<Value>,
     pub(super) last_callback_at: Option<Value>,
     pub(super) tokens: Vec<Token>,
 }

@@ -136,6 +136,19 @@ fn silence_of_an_app_is_told() {
 }
 
 #[test]
+fn an_app_that_a_reload_has_just_brought_is_a_note() {
+    for (since, level) in [(RECENTLY, "note"), (YESTERDAY, "warning")] {
+        check(
+            "/apps/0",
+            json!({ "name": "shop", "sdk_app_id": 1, "known_since": since, "tokens": [{}] }),
+            &[&format!(
+                "{level} app: no callback of the app shop has come"
+            )],
+        );
+    }
+}
+
+#[test]
 fn what_a_young_gateway_has_not_seen_is_a_note() {
     for metrics in ["process_start_time_seconds 1780271990\n", ""] {
         let mut gateway = well();
