@@ -243,6 +243,9 @@ pub(super) fn expire(
         stored(before_ms),
         stored(limit)
     ])? as u64;
+    if expired == 0 {
+        return Ok(0);
+    }
     connection
         .prepare_cached("UPDATE subscriptions SET expired = expired + ?2 WHERE name = ?1")?
         .execute(params![subscription, stored(expired)])?;
