@@ -58,6 +58,8 @@ pub(crate) struct Flow {
     starting: Vec<Attempt>,
     /// Whether rows may be due that were not looked for.
     may_be_due: bool,
+    /// Whether what began last was a later attempt.
+    was_later: bool,
 }
 
 /// What the state does not know yet. Values, not differences: it can be saved again.
@@ -144,6 +146,7 @@ impl Flow {
             },
             starting: Vec::new(),
             may_be_due: true,
+            was_later: false,
             row,
             subscriber,
         }
@@ -233,7 +236,10 @@ impl Flow {
         if !self.is_active() || !self.may_be_due {
             return 0;
         }
-        self.pace.room(now, self.under_way.len())
+        let room = self.pace.room(now, self.under_way.len());
+        // Many that fail again and again must not hold up those that were not tried yet.
+        let is_their_turn = self.was_later && self.front_waits() && !self.pace.is_down();
+        if is_their_turn { room / 2 } else { room }
     }
 
     /// The rows that are under way look due to the state.
@@ -309,6 +315,12 @@ impl Flow {
         }
     }
 
+    /// Whether a first attempt waits for room and for nothing else.
+    fn front_waits(&self) -> bool {
+        let front = self.ready.front();
+        front.is_some_and(|front| !self.is_behind(front))
+    }
+
     /// Whether its lane has a row, which comes first.
     fn is_behind(&self, ready: &Ready) -> bool {
         let lane = ready.lane;
@@ -358,6 +370,7 @@ impl Flow {
 
     /// An attempt counts before it is made, and is due again as if it had failed: whatever ends the process.
     fn begin(&mut self, mut delivery: Delivery, decoded: Arc<Decoded>, now: Instant, now_ms: u64) {
+        self.was_later = delivery.attempts > 0;
         delivery.attempts += 1;
         if delivery.first_ms == 0 {
             delivery.first_ms = now_ms;
@@ -448,9 +461,7 @@ impl Flow {
 
     /// When time alone lets something begin.
     pub(crate) fn opens_at(&self) -> Option<Instant> {
-        let front = self.ready.front();
-        let waits = self.may_be_due || front.is_some_and(|front| !self.is_behind(front));
-        if !waits || !self.is_active() {
+        if !(self.may_be_due || self.front_waits()) || !self.is_active() {
             return None;
         }
         self.pace.opens_at(self.under_way.len())

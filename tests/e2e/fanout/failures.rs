@@ -304,3 +304,21 @@ fn a_state_that_cannot_be_written_for_a_while_loses_and_doubles_nothing() {
     all_delivered(&gateway, &[&billing]);
     assert_eq!(billing.sink.so_far().len(), 60);
 }
+
+#[test]
+fn many_that_fail_leave_room_for_others() {
+    let odd = Manner::each(|heard| {
+        let is_odd = heard.text().contains("\"friend-");
+        Manner::status(if is_odd { 500 } else { 200 })
+    });
+    let billing = Subscriber::new("billing", odd, "rate = 50\n");
+    let (_setup, gateway) = gateway_of(&[&billing]);
+    send(&gateway, 80);
+    billing.gets(80);
+    for number in 0..20 {
+        gateway.acked(FRIEND_DELETE, friend_delete("alice", &number.to_string()));
+    }
+    stands_at(&gateway, "billing", "delivered", 20);
+    billing.sink.behave(Manner::status(200));
+    all_delivered(&gateway, &[&billing]);
+}
