@@ -98,8 +98,8 @@ fn one_that_was_down_all_the_time_gets_its_backlog_at_its_rate() {
     let heard = billing.sink.so_far();
     assert_eq!(heard.len(), 150);
     let most = in_a_second(&heard);
-    // A tenth of a second may be made up for, and the two clocks are read a little apart.
-    assert!(most <= 75, "{most} in a second");
+    // A tenth of a second may be made up for, and what began in turn may arrive together.
+    assert!(most <= 90, "{most} in a second");
 }
 
 #[test]
