@@ -157,8 +157,8 @@ pub struct DeadLetter {
     pub event: Option<StoredEvent>,
 }
 
-/// Rows that are forgotten or hastened in one transaction: the follower waits meanwhile.
-const STEP_MAX: u64 = 512;
+/// Rows that are forgotten in one transaction: the follower waits meanwhile.
+const FORGET_MAX: u64 = 512;
 
 // === impl Deliveries ===
 
@@ -269,10 +269,10 @@ impl Deliveries {
         let mut hastened = 0;
         loop {
             let some = write(&mut self.connection, &self.path, |connection| {
-                row::hasten(connection, subscription, beyond_ms, now_ms, STEP_MAX)
+                row::hasten(connection, subscription, beyond_ms, now_ms, FORGET_MAX)
             })?;
             hastened += some;
-            if some < STEP_MAX {
+            if some < FORGET_MAX {
                 return Ok(hastened);
             }
         }
@@ -361,10 +361,10 @@ impl Deliveries {
         let mut expired = 0;
         loop {
             let some = write(&mut self.connection, &self.path, |connection| {
-                row::expire(connection, subscription, before_ms, STEP_MAX)
+                row::expire(connection, subscription, before_ms, FORGET_MAX)
             })?;
             expired += some;
-            if some < STEP_MAX {
+            if some < FORGET_MAX {
                 return Ok(expired);
             }
         }
@@ -386,9 +386,9 @@ impl Deliveries {
     fn forget(&mut self, subscription: &str) -> Result<(), StateError> {
         loop {
             let some = write(&mut self.connection, &self.path, |connection| {
-                row::forget(connection, subscription, STEP_MAX)
+                row::forget(connection, subscription, FORGET_MAX)
             })?;
-            if some < STEP_MAX {
+            if some < FORGET_MAX {
                 return Ok(());
             }
         }
