@@ -53,13 +53,13 @@ pub(crate) struct Flow {
     /// In which lanes rows are pending, and how many.
     lanes: BTreeMap<u64, u64>,
     pace: Pace,
+    /// Whether what began last was a later attempt.
+    was_later: bool,
     unsaved: Unsaved,
     /// To be made once what they wait for is saved.
     starting: Vec<Attempt>,
     /// Whether rows may be due that were not looked for.
     may_be_due: bool,
-    /// Whether what began last was a later attempt.
-    was_later: bool,
 }
 
 /// What the state does not know yet. Values, not differences: it can be saved again.
@@ -133,6 +133,7 @@ impl Flow {
         let config = &subscriber.config;
         Self {
             pace: Pace::new(config.rate, config.concurrency, now),
+            was_later: false,
             read: row.cursor,
             is_attached: false,
             ready: VecDeque::new(),
@@ -146,7 +147,6 @@ impl Flow {
             },
             starting: Vec::new(),
             may_be_due: true,
-            was_later: false,
             row,
             subscriber,
         }
