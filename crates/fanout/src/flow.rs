@@ -54,6 +54,8 @@ pub(crate) struct Flow {
     /// In which lanes rows are pending, and how many.
     lanes: BTreeMap<u64, u64>,
     pace: Pace,
+    /// Whether what began last was a later attempt.
+    was_later: bool,
     unsaved: Unsaved,
     /// To be made once what they wait for is saved.
     starting: Vec<Attempt>,
@@ -144,6 +146,7 @@ impl Flow {
         let config = &subscriber.config;
         Self {
             pace: Pace::new(config.rate, config.concurrency, now),
+            was_later: false,
             read: row.cursor,
             is_attached: false,
             ready: VecDeque::new(),
@@ -273,14 +276,9 @@ impl Flow {
             return 0;
         }
         let room = self.room(now);
-        if self.ready.is_empty() {
-            return room;
-        }
-        // Whatever fails again and again, events that were never tried have half of the places.
-        let is_retry = |under_way: &&UnderWay| under_way.delivery.attempts > 1;
-        let retries = self.under_way.values().filter(is_retry).count();
-        let most = (self.subscriber.config.concurrency / 2).max(1);
-        room.min(most.saturating_sub(retries))
+        // Many that fail again and again must not hold up those that were not tried yet.
+        let is_their_turn = self.was_later && self.front_waits() && !self.pace.is_down();
+        if is_their_turn { room / 2 } else { room }
     }
 
     /// Leaves it alone for a while: what it needs of the log or the state can't be read.
@@ -365,6 +363,12 @@ impl Flow {
         }
     }
 
+    /// Whether a first attempt waits for room and for nothing else.
+    fn front_waits(&self) -> bool {
+        let front = self.ready.front();
+        front.is_some_and(|front| !self.is_behind(front))
+    }
+
     /// Whether its lane has a row, which comes first.
     fn is_behind(&self, ready: &Ready) -> bool {
         let lane = ready.lane;
@@ -420,6 +424,7 @@ impl Flow {
 
     /// An attempt counts before it is made, and is due again as if it had failed: whatever ends the process.
     fn begin(&mut self, mut delivery: Delivery, decoded: Arc<Decoded>, now: Instant, now_ms: u64) {
+        self.was_later = delivery.attempts > 0;
         delivery.attempts += 1;
         if delivery.first_ms == 0 {
             delivery.first_ms = now_ms;
@@ -512,9 +517,7 @@ impl Flow {
 
     /// When time alone lets something begin.
     pub(crate) fn opens_at(&self) -> Option<Instant> {
-        let front = self.ready.front();
-        let waits = self.may_be_due || front.is_some_and(|front| !self.is_behind(front));
-        if !waits || !self.is_active() {
+        if !(self.may_be_due || self.front_waits()) || !self.is_active() {
             return None;
         }
         if self.is_heavy() {

@@ -236,6 +236,10 @@ impl Planner {
                 }
             };
             if is_behind {
+                // Whoever steers does not wait for a backlog.
+                if let Ok(wish) = self.wishes.try_recv() {
+                    self.grant(wish);
+                }
                 tokio::task::yield_now().await;
             } else {
                 self.wait().await;

@@ -98,8 +98,8 @@ fn one_that_was_down_all_the_time_gets_its_backlog_at_its_rate() {
     let heard = billing.sink.so_far();
     assert_eq!(heard.len(), 150);
     let most = in_a_second(&heard);
-    // A tenth of a second may be made up for, and the two clocks are read a little apart.
-    assert!(most <= 75, "{most} in a second");
+    // A tenth of a second may be made up for, and what began in turn may arrive together.
+    assert!(most <= 90, "{most} in a second");
 }
 
 #[test]
@@ -258,4 +258,67 @@ fn a_clock_that_was_set_back_holds_nothing_up() {
     billing.sink.behave(Manner::status(200));
     all_delivered(&gateway, &[&billing]);
     assert!(setup.logs().contains("the clock was set back"));
+}
+
+#[test]
+fn an_address_that_is_not_allowed_is_never_called() {
+    let proxy = Sink::start(Manner::status(200)).unwrap();
+    let billing = Subscriber::new("billing", Manner::status(200), "");
+    let url = format!("http://{}", proxy.address());
+    let setup = Setup::new()
+        .variable("HTTP_PROXY", &url)
+        .variable("http_proxy", &url)
+        .variable("ALL_PROXY", &url);
+    configure(&setup, &[&billing]);
+    let config = fs::read_to_string(setup.path("gateway.toml")).unwrap();
+    setup.configure(&config.replace("networks = [\"127.0.0.0/8\"]\n", ""));
+    let gateway = setup.start();
+    send(&gateway, 1);
+    let labels = [("subscription", "billing"), ("outcome", "refused")];
+    gateway.reaches("gateway_delivery_attempts_total", &labels, 2);
+    assert_eq!(billing.sink.connections(), 0);
+    assert_eq!(proxy.connections(), 0);
+    sums_hold(&gateway, &[&billing]);
+    setup.configure(&config);
+    gateway.signal("HUP");
+    all_delivered(&gateway, &[&billing]);
+    assert_eq!(proxy.connections(), 0);
+}
+
+#[test]
+fn a_state_that_cannot_be_written_for_a_while_loses_and_doubles_nothing() {
+    let late = Manner::Late(Duration::from_millis(20), 200);
+    let billing = Subscriber::new("billing", late, "concurrency = 4\n");
+    let (setup, gateway) = gateway_of(&[&billing]);
+    send(&gateway, 20);
+    let state = rusqlite::Connection::open(setup.journal().join("state.db")).unwrap();
+    state.busy_timeout(Duration::from_secs(5)).unwrap();
+    state.execute_batch("BEGIN IMMEDIATE").unwrap();
+    send(&gateway, 20);
+    eventually("the fan-out complains", || {
+        let logs = setup.logs();
+        logs.contains("events are not passed on").then_some(())
+    });
+    send(&gateway, 20);
+    state.execute_batch("ROLLBACK").unwrap();
+    all_delivered(&gateway, &[&billing]);
+    assert_eq!(billing.sink.so_far().len(), 60);
+}
+
+#[test]
+fn many_that_fail_leave_room_for_others() {
+    let odd = Manner::each(|heard| {
+        let is_odd = heard.text().contains("\"friend-");
+        Manner::status(if is_odd { 500 } else { 200 })
+    });
+    let billing = Subscriber::new("billing", odd, "rate = 50\n");
+    let (_setup, gateway) = gateway_of(&[&billing]);
+    send(&gateway, 80);
+    billing.gets(80);
+    for number in 0..20 {
+        gateway.acked(FRIEND_DELETE, friend_delete("alice", &number.to_string()));
+    }
+    stands_at(&gateway, "billing", "delivered", 20);
+    billing.sink.behave(Manner::status(200));
+    all_delivered(&gateway, &[&billing]);
 }

@@ -56,3 +56,44 @@ fn a_dead_subscriber_fills_the_journal_and_frees_it_when_it_is_back() {
     stands_at(&gateway, "billing", "behind", 0);
     assert_eq!(billing.ids().len(), acked);
 }
+
+#[test]
+fn a_dead_letter_outlives_its_event_in_the_log() {
+    let odd = Manner::each(|heard| {
+        let is_odd = heard.text().contains("\"odd\"");
+        Manner::status(if is_odd { 400 } else { 200 })
+    });
+    let billing = Subscriber::new("billing", odd, "give_up_after = \"200ms\"\n");
+    let setup = Setup::new().variable("GATEWAY_JOURNAL__BYTES_MAX", "1 MiB");
+    configure(&setup, &[&billing]);
+    let gateway = setup.start();
+    let odd = friend_delete("alice", "odd");
+    gateway.acked(FRIEND_DELETE, &odd);
+    stands_at(&gateway, "billing", "dead", 1);
+    let event = gateway.events("").remove(0);
+    let body = friend_delete("alice", &"b".repeat(8_000));
+    eventually("its event is deleted", || {
+        let acked = gateway.call(FRIEND_DELETE, &body).status == 200;
+        let is_left = acked && gateway.get(&format!("/v1/events/{}", event.id)).status == 200;
+        (!is_left).then_some(())
+    });
+
+    billing.sink.behave(Manner::status(200));
+    let text = format!("{{\"sequences\":[{}]}}", event.sequence);
+    let answer = Connection::open(gateway.admin).unwrap().request(
+        "POST",
+        "/v1/subscriptions/billing/retry",
+        &[("Content-Type", "application/json")],
+        text.as_bytes(),
+    );
+    assert_eq!(answer.unwrap().status, 200);
+    stands_at(&gateway, "billing", "dead", 0);
+    stands_at(&gateway, "billing", "pending", 0);
+    let by_id = billing.by_id();
+    let last = by_id[&event.id].last().unwrap();
+    assert_eq!(last.text(), odd);
+    assert_eq!(
+        last.header("webhook-signature"),
+        Some(&*signature(last, KEY))
+    );
+}

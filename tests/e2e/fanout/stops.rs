@@ -7,7 +7,8 @@ use super::*;
 #[test]
 fn attempts_under_way_end_before_it_does() {
     let late = Manner::Late(Duration::from_millis(400), 200);
-    let billing = Subscriber::new("billing", late, "concurrency = 4\n");
+    let mut billing = Subscriber::new("billing", late, "");
+    billing.keys = "concurrency = 4\n".to_owned();
     let (setup, gateway) = gateway_of(&[&billing]);
     send(&gateway, 10);
     billing.gets(4);

@@ -168,8 +168,8 @@ pub struct Gone {
     pub is_all: bool,
 }
 
-/// Rows that are forgotten or hastened in one transaction: the follower waits meanwhile.
-const STEP_MAX: u64 = 512;
+/// Rows that are forgotten in one transaction: the follower waits meanwhile.
+const FORGET_MAX: u64 = 512;
 
 // === impl Deliveries ===
 
@@ -280,10 +280,10 @@ impl Deliveries {
         let mut hastened = 0;
         loop {
             let some = write(&mut self.connection, &self.path, |connection| {
-                row::hasten(connection, subscription, beyond_ms, now_ms, STEP_MAX)
+                row::hasten(connection, subscription, beyond_ms, now_ms, FORGET_MAX)
             })?;
             hastened += some;
-            if some < STEP_MAX {
+            if some < FORGET_MAX {
                 return Ok(hastened);
             }
         }
@@ -370,7 +370,7 @@ impl Deliveries {
     /// [`StateError::Write`].
     pub fn expire(&mut self, subscription: &str, before_ms: u64) -> Result<u64, StateError> {
         write(&mut self.connection, &self.path, |connection| {
-            row::expire(connection, subscription, before_ms, STEP_MAX)
+            row::expire(connection, subscription, before_ms, FORGET_MAX)
         })
     }
 
@@ -405,7 +405,7 @@ impl Deliveries {
     ) -> Result<Gone, StateError> {
         let mut moved = subscription.clone();
         let gone = write(&mut self.connection, &self.path, |connection| {
-            let gone = row::skip(connection, name, STEP_MAX)?;
+            let gone = row::skip(connection, name, FORGET_MAX)?;
             moved.filtered += gone.pending;
             row::upsert_subscription(connection, name, &moved)?;
             Ok(gone)
@@ -428,7 +428,7 @@ impl Deliveries {
     ) -> Result<Gone, StateError> {
         let mut moved = subscription.clone();
         let gone = write(&mut self.connection, &self.path, |connection| {
-            let (gone, reached) = row::rewind(connection, name, cursor, STEP_MAX)?;
+            let (gone, reached) = row::rewind(connection, name, cursor, FORGET_MAX)?;
             moved.cursor = moved.cursor.min(reached);
             moved.dead = moved.dead.saturating_sub(gone.dead);
             row::upsert_subscription(connection, name, &moved)?;
@@ -454,9 +454,9 @@ impl Deliveries {
     fn forget(&mut self, subscription: &str) -> Result<(), StateError> {
         loop {
             let some = write(&mut self.connection, &self.path, |connection| {
-                row::forget(connection, subscription, STEP_MAX)
+                row::forget(connection, subscription, FORGET_MAX)
             })?;
-            if some < STEP_MAX {
+            if some < FORGET_MAX {
                 return Ok(());
             }
         }

@@ -145,6 +145,23 @@ pub(super) fn due(
         .collect()
 }
 
+/// Makes due at `now_ms` what is due after `beyond_ms`, `limit` at most.
+pub(super) fn hasten(
+    connection: &Connection,
+    subscription: &str,
+    beyond_ms: u64,
+    now_ms: u64,
+    limit: u64,
+) -> rusqlite::Result<u64> {
+    let hastened = connection.prepare_cached(HASTEN)?.execute(params![
+        subscription,
+        stored(beyond_ms),
+        stored(now_ms),
+        stored(limit)
+    ])?;
+    Ok(hastened as u64)
+}
+
 /// Who has deliveries but is no subscription: an interrupted removal.
 pub(super) fn orphans(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     connection
@@ -254,27 +271,13 @@ pub(super) fn expire(
         stored(before_ms),
         stored(limit)
     ])? as u64;
+    if expired == 0 {
+        return Ok(0);
+    }
     connection
         .prepare_cached("UPDATE subscriptions SET expired = expired + ?2 WHERE name = ?1")?
         .execute(params![subscription, stored(expired)])?;
     Ok(expired)
-}
-
-/// Makes due at `now_ms` what is due after `beyond_ms`, `limit` at most.
-pub(super) fn hasten(
-    connection: &Connection,
-    subscription: &str,
-    beyond_ms: u64,
-    now_ms: u64,
-    limit: u64,
-) -> rusqlite::Result<u64> {
-    let hastened = connection.prepare_cached(HASTEN)?.execute(params![
-        subscription,
-        stored(beyond_ms),
-        stored(now_ms),
-        stored(limit)
-    ])?;
-    Ok(hastened as u64)
 }
 
 /// Forgets pending deliveries, `limit` at most.

@@ -391,7 +391,7 @@ fn what_a_clock_that_was_set_back_has_left_is_due() {
     let dir = TempDir::new().unwrap();
     let (_state, mut deliveries) = with_subscriptions(&dir, &["billing", "search"]);
     let now_ms = 1_600_000_000_000;
-    let mut rows: Vec<Delivery> = (1..=STEP_MAX + 3)
+    let mut rows: Vec<Delivery> = (1..=FORGET_MAX + 3)
         .map(|sequence| pending("billing", sequence, 1_700_000_000_000))
         .collect();
     rows[0].due_ms = now_ms + 10;
@@ -403,9 +403,9 @@ fn what_a_clock_that_was_set_back_has_left_is_due() {
     );
     bury(&mut deliveries, dead("billing", 1_000, 1), None);
     let mut hasten = || deliveries.hasten("billing", now_ms + 10, now_ms).unwrap();
-    assert_eq!((hasten(), hasten()), (STEP_MAX + 2, 0));
+    assert_eq!((hasten(), hasten()), (FORGET_MAX + 2, 0));
     let due = deliveries.due("billing", now_ms, 2_000).unwrap();
-    assert_eq!(due.len() as u64, STEP_MAX + 2);
+    assert_eq!(due.len() as u64, FORGET_MAX + 2);
     let hastened = due
         .iter()
         .map(|row| (row.due_ms, row.first_ms, row.since_ms));

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const ALL: u64 = 2 * STEP_MAX + 7;
+const ALL: u64 = 2 * FORGET_MAX + 7;
 
 /// A subscription at 2,000 with a pending delivery of every event up to [`ALL`] but for some dead ones.
 fn full(dir: &TempDir) -> Deliveries {
