@@ -1,4 +1,4 @@
-"""What the dashboards are to show: deciders with good and bad times, and a morning of callbacks in a minute or two.
+"""What the dashboards are to show: deciders and subscribers with good and bad times, and a morning of callbacks.
 
     traffic.py decide PORT SECONDS                serves /quick, /slow and /flaky until killed
     traffic.py send HOST:PORT SAMPLES SECONDS     sends what Chat would, and what it would not, for so long

@@ -56,6 +56,8 @@ pub(crate) struct SubscriptionInfo {
     pending: u64,
     /// Events past its cursor: nobody has looked yet whether it wants them.
     behind: u64,
+    /// How many seconds ago the oldest event was journaled that it has not got; 0 when it has all.
+    oldest_seconds: u64,
     /// Attempts under way.
     under_way: u64,
 }
@@ -467,6 +469,7 @@ impl SubscriptionInfo {
             expired: standing.expired,
             pending: standing.pending,
             behind: standing.behind,
+            oldest_seconds: standing.oldest_ms / 1000,
             under_way: standing.under_way,
         }
     }

@@ -11,6 +11,7 @@ mod running;
 mod secrets;
 mod settings;
 mod store;
+mod subscriptions;
 mod thresholds;
 mod work;
 
@@ -123,6 +124,7 @@ fn check_gateway(
         Ok(running) => {
             findings.extend(note_unread(&running));
             findings.extend(work::check_work(&running, config, certificates));
+            findings.extend(subscriptions::check_subscriptions(&running));
             findings.extend(callers::check_callers(&running, config));
             findings.extend(commands::check_commands(&running));
         }

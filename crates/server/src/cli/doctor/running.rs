@@ -23,6 +23,7 @@ pub(super) struct Running {
     pub(super) commands: Vec<Command>,
     pub(super) rulings: Vec<Ruling>,
     pub(super) deciders: Vec<Decider>,
+    pub(super) subscriptions: Vec<Subscription>,
     /// The newest first.
     pub(super) refusals: Vec<Refused>,
     pub(super) drift: Vec<Kind>,
@@ -73,6 +74,19 @@ pub(super) struct Decider {
     pub(super) breaker: String,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Subscription {
+    pub(super) name: String,
+    pub(super) status: String,
+    pub(super) paused_since: Option<Value>,
+    pub(super) dead: u64,
+    pub(super) expired: u64,
+    pub(super) pending: u64,
+    pub(super) behind: u64,
+    pub(super) oldest_seconds: u64,
+}
+
 /// What only a gateway's metrics hold.
 const OURS: &str = "gateway_build_info";
 
@@ -98,6 +112,12 @@ impl Running {
             commands: list(client, "list the commands", "/v1/commands", &mut unread),
             rulings: list(client, "list the rulings", "/v1/rulings", &mut unread),
             deciders: list(client, "list the deciders", "/v1/deciders", &mut unread),
+            subscriptions: list(
+                client,
+                "list the subscriptions",
+                "/v1/subscriptions",
+                &mut unread,
+            ),
             refusals: list(client, "read the refusals", "/v1/refusals", &mut unread),
             drift: list(client, "read the drift", "/v1/drift", &mut unread),
             unread,

@@ -49,6 +49,10 @@ fn files(config: &Config, file: Option<&Path>) -> Vec<(String, PathBuf)> {
         let token = decider.token_file.iter().cloned();
         files.extend(token.map(|path| (format!("deciders.{name}.token_file"), path)));
     }
+    for (name, subscription) in &config.subscriptions {
+        let secrets = subscription.secret_files.iter().cloned();
+        files.extend(secrets.map(|path| (format!("subscriptions.{name}.secret_files"), path)));
+    }
     let admin = config.admin.token_file.iter().cloned();
     files.extend(admin.map(|path| ("admin.token_file".to_owned(), path)));
     let collector = config.traces.token_file.iter().cloned();
@@ -125,12 +129,18 @@ mod tests {
     fn a_token_in_the_configuration_makes_that_a_secret() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("gateway.toml");
-        fs::write(&path, "[apps.shop]\nsdk_app_id = 1\ntoken = \"hush\"\n").unwrap();
+        let text = "[apps.shop]\nsdk_app_id = 1\ntoken = \"hush\"\n\
+                    [subscriptions.crm]\nurl = \"https://crm/\"\nsecret_files = [\"a\", \"b\"]\n";
+        fs::write(&path, text).unwrap();
         let collector = ("GATEWAY_TRACES__TOKEN_FILE", "collector.token");
         let collector = (collector.0.to_owned(), collector.1.to_owned());
         let config = crate::config::load(Some(&path), [collector]).unwrap();
         let found = files(&config, Some(&path));
         let found: Vec<&str> = found.iter().map(|(key, _)| key.as_str()).collect();
-        assert_eq!(found, ["apps.shop.token", "traces.token_file"]);
+        let secrets = "subscriptions.crm.secret_files";
+        assert_eq!(
+            found,
+            ["apps.shop.token", secrets, secrets, "traces.token_file"]
+        );
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn check_settings(config: &Config) -> Vec<Finding> {
     findings.extend(check_unsigned(config));
     findings.extend(check_sources(config));
     findings.extend(check_deciders(config));
+    findings.extend(check_subscriptions(config));
     if findings.is_empty() {
         findings.push(Finding::ok("settings", "no two of them conflict"));
     }
@@ -50,12 +51,14 @@ pub(super) fn check_shared_tokens(checked: &Checked) -> Vec<Finding> {
 /// the limit is the gateway's.
 pub(super) fn check_files(config: &Config, limit: u64, level: Level) -> Option<Finding> {
     let deciders = config.deciders.values().map(|decider| decider.concurrency);
-    let wanted = config.callbacks.connections_max + deciders.sum::<usize>();
+    let subscriptions = config.subscriptions.values().map(|one| one.concurrency);
+    let wanted =
+        config.callbacks.connections_max + deciders.sum::<usize>() + subscriptions.sum::<usize>();
     let wanted = wanted as u64 + OTHER_FILES;
     let finding = || {
         level
             .finding("files", "connections may run out of open files before they reach their cap")
-            .because(format!("{wanted} may be open by callbacks.connections_max and deciders.*.concurrency; the limit is {limit}"))
+            .because(format!("{wanted} may be open by callbacks.connections_max and the concurrency of deciders and subscriptions; the limit is {limit}"))
             .remedy("raise the gateway's hard limit of open files (LimitNOFILE, ulimit -Hn), or lower the caps")
     };
     (wanted > limit).then(finding)
@@ -178,6 +181,21 @@ fn check_deciders(config: &Config) -> Vec<Finding> {
     findings
 }
 
+/// With networks of its own it is within ours.
+fn check_subscriptions(config: &Config) -> Vec<Finding> {
+    let subscriptions = config.subscriptions.iter();
+    let open = subscriptions.filter(|(_, subscription)| {
+        subscription.networks.is_empty() && is_asked_unencrypted(&subscription.url)
+    });
+    open.map(|(name, subscription)| {
+        let what = format!("events go to the subscription {name} unencrypted, over the internet");
+        Finding::warning("encryption", what)
+            .because(format!("subscriptions.{name}.url = {}", subscription.url))
+            .remedy("use https; a service within your own network wants its `networks`")
+    })
+    .collect()
+}
+
 /// What is no URL is for the configuration's check.
 fn is_asked_unencrypted(url: &str) -> bool {
     let Some(url) = parse_url(url) else {
@@ -295,6 +313,20 @@ mod tests {
         ] {
             assert_eq!(is_asked_unencrypted(url), expected, "{url}");
         }
+    }
+
+    #[test]
+    fn events_for_a_public_address_want_encryption() {
+        let url = ("SUBSCRIPTIONS__CRM__URL", "http://crm.example/");
+        let secrets = ("SUBSCRIPTIONS__CRM__SECRET_FILES", "[\"a\"]");
+        check(
+            &[url, secrets],
+            &["subscriptions.crm.url = http://crm.example/"],
+        );
+        let networks = ("SUBSCRIPTIONS__CRM__NETWORKS", "[\"10.0.0.0/8\"]");
+        check(&[url, secrets, networks], &[]);
+        let url = ("SUBSCRIPTIONS__CRM__URL", "https://crm.example/");
+        check(&[url, secrets], &[]);
     }
 
     #[test]

@@ -32,6 +32,7 @@ fn well() -> Value {
             { "name": "calm", "url": "http://a/", "breaker": "closed" },
             { "name": "beside", "url": "http://b/", "breaker": "closed" },
         ],
+        "subscriptions": [{ "name": "crm", "status": "active", "pending": 3, "dead": 2, "expired": 2 }],
         "refusals": [],
         "drift": [],
         "readiness": { "problems": [] },
@@ -57,6 +58,7 @@ fn running(gateway: &Value) -> Running {
         commands: part(gateway, "commands"),
         rulings: part(gateway, "rulings"),
         deciders: part(gateway, "deciders"),
+        subscriptions: part(gateway, "subscriptions"),
         refusals: part(gateway, "refusals"),
         drift: part(gateway, "drift"),
         unread: Vec::new(),
@@ -74,6 +76,7 @@ fn configured(more: &[(&str, &str)]) -> Config {
 fn found_with(gateway: &Value, config: &Config) -> Vec<Finding> {
     let running = running(gateway);
     let mut findings = work::check_work(&running, config, &Certificates::read(config));
+    findings.extend(subscriptions::check_subscriptions(&running));
     findings.extend(callers::check_callers(&running, config));
     findings.extend(commands::check_commands(&running));
     findings.retain(|finding| finding.level > Level::Ok);
@@ -112,6 +115,35 @@ fn check(part: &str, value: Value, expected: &[&str]) {
 #[test]
 fn nothing_is_found_where_all_is_well() {
     assert_eq!(found(&well()), Vec::<String>::new());
+}
+
+#[test]
+fn a_subscription_that_gets_nothing_is_told() {
+    let crm = |status: &str, oldest: u64, dead: u64| json!({ "name": "crm", "status": status, "oldest_seconds": oldest, "dead": dead, "expired": 1 });
+    for (subscription, expected) in [
+        (crm("active", 3_600, 1), &[][..]),
+        (
+            crm("active", 3_601, 0),
+            &["warning subscription: the subscription crm is behind"],
+        ),
+        (
+            crm("paused", 0, 0),
+            &["note subscription: the subscription crm is paused"],
+        ),
+        (
+            crm("gone", 0, 0),
+            &["warning subscription: the subscription crm has answered 410 and gets nothing"],
+        ),
+        (
+            crm("down", 9, 2),
+            &[
+                "warning subscription: the subscription crm can't be reached",
+                "warning subscription: events for the subscription crm were given up",
+            ],
+        ),
+    ] {
+        check("/subscriptions/0", subscription, expected);
+    }
 }
 
 #[test]

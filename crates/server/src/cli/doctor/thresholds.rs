@@ -17,6 +17,9 @@ pub(super) const UNANSWERED_SHARE: f64 = 0.01;
 /// Events that handlers or the index are behind: `GatewayHandlersBehind`.
 pub(super) const LAG_EVENTS: f64 = 10_000.0;
 
+/// Seconds since the oldest event was journaled that a subscription has not got: `GatewaySubscriptionBehind`.
+pub(super) const OVERDUE_SECONDS: u64 = 3_600;
+
 /// Days before a certificate expires: `GatewayCertificateExpires`.
 pub(super) const CERTIFICATE_DAYS: i64 = 14;
 
@@ -96,6 +99,30 @@ mod tests {
             (
                 "GatewayHandlerBlocked",
                 alike(&[some("gateway_handler_abandoned_threads")]),
+            ),
+            (
+                "GatewaySubscriptionDown",
+                Otherwise("it reads /v1/subscriptions"),
+            ),
+            (
+                "GatewaySubscriptionPaused",
+                Otherwise("it notes a pause from the first moment on"),
+            ),
+            (
+                "GatewaySubscriptionBehind",
+                alike(&[format!(
+                    "gateway_subscription_oldest_seconds > {OVERDUE_SECONDS}"
+                )]),
+            ),
+            (
+                "GatewaySubscriptionGivesUp",
+                Otherwise("it counts what is still given up, not what was within the hour"),
+            ),
+            (
+                "GatewaySubscriptionHoldsJournal",
+                alike(&[format!(
+                    "gateway_subscription_oldest_seconds > {OVERDUE_SECONDS}"
+                )]),
             ),
             (
                 "GatewayDrift",

@@ -13,7 +13,7 @@ use super::{
     palette::Palette,
     state::{Drawn, Reach, State},
     table::{Column, Named, Table},
-    view::{Command, Decider},
+    view::{Command, Decider, Subscription},
 };
 use crate::cli::escape::escape;
 
@@ -48,9 +48,19 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, palette: Palette) -> Dr
     let top = top(state, width, palette);
     let bottom = bottom(state, width);
     let deciders = deciders(&state.view.deciders);
-    let heights = heights(area.height, top.len(), deciders.rows.len(), bottom.len());
-    let [top_area, _, table_area, _, deciders_area, bottom_area] =
-        Layout::vertical(heights.map(Constraint::Length)).areas(area);
+    let subscriptions = subscriptions(&state.view.subscriptions);
+    let below = [deciders.rows.len(), subscriptions.rows.len()];
+    let heights = heights(area.height, top.len(), below, bottom.len());
+    let [
+        top_area,
+        _,
+        table_area,
+        _,
+        deciders_area,
+        _,
+        subscriptions_area,
+        bottom_area,
+    ] = Layout::vertical(heights.map(Constraint::Length)).areas(area);
     draw_lines(frame, top_area, top);
     let mut table = commands(&state.commands());
     let drawn = Drawn {
@@ -66,12 +76,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, palette: Palette) -> Dr
     }
     table.draw(frame, table_area, first, palette);
     deciders.draw(frame, deciders_area, 0, palette);
+    subscriptions.draw(frame, subscriptions_area, 0, palette);
     draw_lines(frame, bottom_area, bottom);
     drawn
 }
 
-/// Of the figures, a gap, commands, a gap, deciders and keys. Commands get most of what is left where it is little.
-fn heights(height: u16, top: usize, deciders: usize, bottom: usize) -> [u16; 6] {
+/// Of the figures, a gap, commands, a gap, deciders, a gap, subscriptions and keys. Commands get most of what is left
+/// where it is little.
+fn heights(height: u16, top: usize, below: [usize; 2], bottom: usize) -> [u16; 8] {
     let limited = |wanted: usize, most: u16| u16::try_from(wanted).unwrap_or(u16::MAX).min(most);
     let bottom = limited(bottom, height / 2);
     let rest = height - bottom;
@@ -79,19 +91,26 @@ fn heights(height: u16, top: usize, deciders: usize, bottom: usize) -> [u16; 6] 
     let rest = rest - top;
     let gap = u16::from(rest > 4);
     let rest = rest - gap;
-    // With its heading; less than one row would tell nothing.
-    let deciders = match limited(deciders + 1, rest / 3) {
-        0 | 1 => 0,
-        height if deciders > 0 => height,
-        _ => 0,
+    let most = if below.contains(&0) {
+        rest / 3
+    } else {
+        rest / 4
     };
-    let between = u16::from(deciders > 0);
+    // With its heading; less than one row would tell nothing.
+    let [deciders, subscriptions] = below.map(|rows| match limited(rows + 1, most) {
+        0 | 1 => 0,
+        height if rows > 0 => height,
+        _ => 0,
+    });
+    let [before, between] = [deciders, subscriptions].map(|height| u16::from(height > 0));
     [
         top,
         gap,
-        rest - deciders - between,
-        between,
+        rest - deciders - before - subscriptions - between,
+        before,
         deciders,
+        between,
+        subscriptions,
         bottom,
     ]
 }
@@ -303,6 +322,42 @@ fn deciders(deciders: &[Decider]) -> Table {
     let rows = rows.map(|decider| Named::new(&decider.name, false));
     Table {
         heading: "DECIDER".to_owned(),
+        rows: rows.collect(),
+        columns,
+    }
+}
+
+fn subscriptions(subscriptions: &[Subscription]) -> Table {
+    let column = |heading, rank, is_alarm, cell: &dyn Fn(&Subscription) -> String| {
+        let cells = subscriptions.iter().map(cell).collect();
+        Column::new(heading, rank, is_alarm, cells)
+    };
+    let status = |one: &Subscription| match (one.paused, one.down) {
+        (Some(true), _) => "paused".to_owned(),
+        (_, Some(true)) => "down".to_owned(),
+        (Some(false), _) => "active".to_owned(),
+        _ => figures::NONE.to_owned(),
+    };
+    let gauge = |count: Option<i64>| count.map_or_else(|| figures::NONE.to_owned(), figures::count);
+    let oldest = |one: &Subscription| match one.oldest_seconds {
+        Some(seconds) => figures::age(seconds),
+        None => figures::NONE.to_owned(),
+    };
+    let columns = vec![
+        column("STATUS", 0, true, &status),
+        column("OK", 1, false, &|one| figures::rate(one.ok.per_second)),
+        column("FAILED", 1, true, &|one| {
+            figures::rate(one.failed.per_second)
+        }),
+        column("PENDING", 3, false, &|one| gauge(one.pending_events)),
+        column("BEHIND", 4, false, &|one| gauge(one.behind_events)),
+        column("OLDEST", 2, false, &oldest),
+        column("DEAD", 3, true, &|one| gauge(one.dead_events)),
+    ];
+    let rows = subscriptions.iter();
+    let rows = rows.map(|one| Named::new(&one.name, false));
+    Table {
+        heading: "SUBSCRIPTION".to_owned(),
         rows: rows.collect(),
         columns,
     }
@@ -562,11 +617,12 @@ mod tests {
 
     #[test]
     fn the_bottom_line_is_at_the_bottom_of_a_low_terminal() {
-        assert_eq!(heights(24, 8, 2, 1), [8, 1, 10, 1, 3, 1]);
-        assert_eq!(heights(24, 8, 0, 1), [8, 1, 14, 0, 0, 1]);
-        assert_eq!(heights(5, 8, 2, 1), [2, 0, 2, 0, 0, 1]);
-        assert_eq!(heights(1, 8, 2, 1), [1, 0, 0, 0, 0, 0]);
-        assert_eq!(heights(0, 8, 2, 1), [0; 6]);
+        assert_eq!(heights(24, 8, [2, 0], 1), [8, 1, 10, 1, 3, 0, 0, 1]);
+        assert_eq!(heights(24, 8, [0, 0], 1), [8, 1, 14, 0, 0, 0, 0, 1]);
+        assert_eq!(heights(24, 8, [2, 3], 1), [8, 1, 6, 1, 3, 1, 3, 1]);
+        assert_eq!(heights(5, 8, [2, 2], 1), [2, 0, 2, 0, 0, 0, 0, 1]);
+        assert_eq!(heights(1, 8, [2, 2], 1), [1, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(heights(0, 8, [2, 2], 1), [0; 8]);
     }
 
     #[test]

@@ -45,7 +45,7 @@ const NAME_WIDTH_GOOD: usize = 36;
 const GAP: usize = 2;
 
 /// Cells in which nothing is wrong, in whatever column.
-const CALM: [&str; 4] = ["", "0", "closed", NONE];
+const CALM: [&str; 5] = ["", "0", "closed", "active", NONE];
 
 // === impl Table ===
 

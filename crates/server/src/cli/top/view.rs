@@ -48,6 +48,8 @@ pub(super) struct View {
     pub commands: Vec<Command>,
     /// By name.
     pub deciders: Vec<Decider>,
+    /// By name.
+    pub subscriptions: Vec<Subscription>,
 }
 
 /// The event log.
@@ -85,6 +87,25 @@ pub(super) struct Decider {
     pub asked: Count,
     pub failed: Count,
     pub latency: Latency,
+}
+
+/// A service that events are passed on to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(super) struct Subscription {
+    #[serde(rename = "subscription")]
+    pub name: String,
+    pub paused: Option<bool>,
+    /// Whether it failed so often that it is only probed.
+    pub down: Option<bool>,
+    /// Attempts.
+    pub ok: Count,
+    pub failed: Count,
+    pub pending_events: Option<i64>,
+    pub dead_events: Option<i64>,
+    /// Past its cursor.
+    pub behind_events: Option<i64>,
+    /// The age of the oldest event that it has not got.
+    pub oldest_seconds: Option<i64>,
 }
 
 /// The looks that the next view needs.
@@ -173,6 +194,7 @@ impl View {
             skew_seconds: gauge(now, "gateway_clock_skew_seconds"),
             commands: commands(&change),
             deciders: deciders(&change),
+            subscriptions: subscriptions(&change),
         }
     }
 }
@@ -256,6 +278,44 @@ fn deciders(change: &Change<'_>) -> Vec<Decider> {
         name,
     });
     deciders.collect()
+}
+
+fn subscriptions(change: &Change<'_>) -> Vec<Subscription> {
+    let attempts = |is_counted: &dyn Fn(&str) -> bool| {
+        change.counts_by("gateway_delivery_attempts_total", |labels| {
+            let name = label(labels, "subscription");
+            name.filter(|_| is_counted(labels.value("outcome")))
+        })
+    };
+    let ok = attempts(&|outcome| outcome == "ok");
+    let failed = attempts(&|outcome| outcome != "ok");
+    let gauges = |name| gauges_by(change.now(), name, "subscription");
+    let in_state = |state: &str| {
+        let series = change.now().series("gateway_subscription_events");
+        let series = series.filter(|(labels, _)| labels.value("state") == state);
+        let named = series.filter_map(|(labels, value)| {
+            let name = label(labels, "subscription")?;
+            Some((name, whole(value)))
+        });
+        named.collect::<BTreeMap<_, _>>()
+    };
+    let (pending, dead) = (in_state("pending"), in_state("dead"));
+    let paused = gauges("gateway_subscription_paused");
+    let down = gauges("gateway_subscription_down");
+    let oldest = gauges("gateway_subscription_oldest_seconds");
+    let behind = gauges("gateway_subscription_behind_events").into_iter();
+    let subscriptions = behind.map(|(name, behind)| Subscription {
+        paused: paused.get(&name).map(|paused| *paused != 0),
+        down: down.get(&name).map(|down| *down != 0),
+        ok: ok.get(&name).copied().unwrap_or_default(),
+        failed: failed.get(&name).copied().unwrap_or_default(),
+        pending_events: pending.get(&name).copied(),
+        dead_events: dead.get(&name).copied(),
+        behind_events: Some(behind),
+        oldest_seconds: oldest.get(&name).copied(),
+        name,
+    });
+    subscriptions.collect()
 }
 
 fn occurred(counts: BTreeMap<String, Count>) -> BTreeMap<String, Count> {
