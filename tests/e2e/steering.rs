@@ -269,6 +269,55 @@ fn dead_letters_are_tried_again_one_by_one_or_by_filter() {
     assert_eq!(setup.run(&none).status.code(), Some(1));
 }
 
+/// More than is forgotten in one transaction.
+#[test]
+fn a_cursor_moves_over_a_thousand_rows_in_several_pieces() {
+    const EVENTS: u64 = 1_100;
+    let sink = Sink::start(answering(500)).unwrap();
+    let setup = setup(
+        &sink,
+        "retries = [\"1h\"]\nrate = 10000\norder = \"accounts\"\n",
+    );
+    let gateway = setup.start();
+    let mut connection = gateway.connect();
+    let target = format!("/callback?{}", gateway.app.query(FRIEND_DELETE));
+    for event in 0..EVENTS {
+        // Some share a lane.
+        let body = friend_delete("alice", &format!("friend {}", event % 700));
+        let answer = connection.request("POST", &target, &[], body.as_bytes());
+        assert_eq!(answer.unwrap().status, 200);
+    }
+    comes_to(&gateway, &json!({ "pending": EVENTS, "under_way": 0 }));
+    steer(&gateway, "billing/pause", &json!({}));
+    let (_, moved) = steer(&gateway, "billing/rewind", &json!({ "to": "beginning" }));
+    assert_eq!(
+        (&moved["events"], &moved["pending"]),
+        (&json!(EVENTS), &json!(EVENTS))
+    );
+    let rewound = billing(&gateway);
+    assert_eq!(
+        (&rewound["pending"], &rewound["behind"]),
+        (&json!(0), &json!(EVENTS))
+    );
+    steer(&gateway, "billing/resume", &json!({}));
+    comes_to(&gateway, &json!({ "pending": EVENTS, "under_way": 0 }));
+    let (_, moved) = steer(&gateway, "billing/skip", &json!({}));
+    assert_eq!(
+        (&moved["events"], &moved["pending"]),
+        (&json!(0), &json!(EVENTS))
+    );
+    let skipped = billing(&gateway);
+    assert_eq!(
+        (&skipped["filtered"], sum(&skipped)),
+        (&json!(EVENTS), EVENTS)
+    );
+
+    // Their lanes are free again.
+    sink.behave(answering(200));
+    call(&gateway, 2);
+    comes_to(&gateway, &json!({ "delivered": 2, "pending": 0 }));
+}
+
 #[test]
 fn an_event_tells_how_far_it_has_come_to_each_subscription() {
     let sink = Sink::start(answering(500)).unwrap();
