@@ -49,7 +49,7 @@ const BURST: Duration = Duration::from_millis(100);
 const FAILURES_MAX: u32 = 8;
 
 /// So many refused events in a row, and nothing else, say the same.
-const REFUSALS_MAX: u32 = 64;
+const REFUSALS_MAX: u32 = 4_096;
 
 /// Fewer attempts at once no more often than this.
 const HALVE_EVERY: Duration = Duration::from_secs(1);
