@@ -36,6 +36,10 @@ pub(crate) struct Decoded {
 
 /// A subscription at work.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four questions, of which any may be answered so"
+)]
 pub(crate) struct Flow {
     subscriber: Arc<Subscriber>,
     /// As it is to be saved.

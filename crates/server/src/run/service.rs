@@ -101,7 +101,7 @@ impl Service {
         ));
         let deliveries = Deliveries::open(&stores.state)?;
         // Both before either releases anything.
-        let (followed, passed_on) = (stores.journal.holder(), stores.journal.holder());
+        let holders = (stores.journal.holder(), stores.journal.holder());
         let shown = Shown {
             index: Arc::clone(&stores.index),
             state: stores.state.reader(),
@@ -110,7 +110,7 @@ impl Service {
         };
         let follower = Follower::start(follower::Parts {
             journal: Arc::clone(&stores.journal),
-            holder: followed,
+            holder: holders.0,
             index: stores.index,
             state: stores.state,
             dispatcher,
@@ -122,7 +122,7 @@ impl Service {
         let fanout = Fanout::start(
             gateway_fanout::Parts {
                 journal: Arc::clone(&stores.journal),
-                holder: passed_on,
+                holder: holders.1,
                 deliveries,
                 dispatcher: shown.dispatcher.clone(),
                 observer: Arc::clone(&metrics.fanout) as _,
