@@ -32,6 +32,7 @@ mod metrics;
 mod moment;
 mod network;
 mod output;
+mod pages;
 mod refusals;
 mod replay;
 mod rewrite;

@@ -1,15 +1,15 @@
 //! `deliveries`: what is on its way to subscriptions, or was given up; newest first, page by page.
 
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use super::{
     arguments::DeliveriesOptions,
     client::Client,
-    events::{MORE, PAGE_ENTRIES},
     failure::{Ending, Failure},
     moment,
     output::Output,
+    pages::{self, MORE, Pages},
 };
 use crate::plural::counted;
 
@@ -22,13 +22,6 @@ const HEADING: [&str; 7] = [
     "WHY",
     "NEXT",
 ];
-
-#[derive(Deserialize)]
-struct Page {
-    data: Vec<Box<RawValue>>,
-    #[serde(default)]
-    next: Option<String>,
-}
 
 /// One of them. Tolerant: a client of another version shows what it knows.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -52,7 +45,7 @@ pub(super) fn run(
 ) -> Result<Ending, Failure> {
     let mut is_first = true;
     let has_more = walk(client, options, |page| {
-        print(page, is_first, output)?;
+        pages::print(page, is_first, &HEADING, row, output)?;
         is_first &= page.is_empty();
         Ok(())
     })?;
@@ -68,60 +61,25 @@ pub(super) fn run(
 pub(super) fn walk(
     client: &Client,
     options: &DeliveriesOptions,
-    mut each: impl FnMut(&[&str]) -> Result<(), Failure>,
+    each: impl FnMut(&[&str]) -> Result<(), Failure>,
 ) -> Result<bool, Failure> {
-    let mut left = if options.all { u64::MAX } else { options.limit };
-    let mut cursor: Option<String> = None;
-    loop {
-        let page: Page = client.get(
-            "read the deliveries",
-            "/v1/deliveries",
-            &query(options, left, cursor.as_deref()),
-        )?;
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX);
-        let data: Vec<&str> = page.data.iter().map(|raw| raw.get()).take(wanted).collect();
-        each(&data)?;
-        left = left.saturating_sub(data.len() as u64);
-        match page.next {
-            Some(next) if left > 0 && Some(&next) != cursor.as_ref() => cursor = Some(next),
-            next => return Ok(next.is_some()),
-        }
-    }
-}
-
-fn query(
-    options: &DeliveriesOptions,
-    left: u64,
-    cursor: Option<&str>,
-) -> Vec<(&'static str, String)> {
-    let mut query = vec![("limit", left.min(PAGE_ENTRIES).to_string())];
     let filters = [
         ("subscription", &options.subscription),
         ("status", &options.status),
         ("command", &options.command),
     ];
-    for (name, value) in filters {
-        query.extend(value.iter().map(|value| (name, value.clone())));
-    }
+    let filters = filters.into_iter();
+    let mut query: Vec<_> = filters
+        .filter_map(|(name, value)| Some((name, value.clone()?)))
+        .collect();
     query.extend(options.since.map(|since| ("since", since.to_query())));
-    query.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
-    query
-}
-
-/// The heading stands over the first page only.
-fn print(page: &[&str], is_first: bool, output: &mut Output<'_>) -> Result<(), Failure> {
-    if output.wants_json() {
-        return page.iter().try_for_each(|entry| output.json_text(entry));
-    }
-    if page.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<Vec<String>> = page.iter().map(|entry| row(entry)).collect();
-    if is_first {
-        output.table(&HEADING, &rows)
-    } else {
-        output.table_continued(&HEADING, &rows)
-    }
+    let pages = Pages {
+        action: "read the deliveries",
+        path: "/v1/deliveries",
+        query,
+        limit: if options.all { u64::MAX } else { options.limit },
+    };
+    pages.walk(client, each)
 }
 
 fn row(delivery: &str) -> Vec<String> {

@@ -1,31 +1,18 @@
 //! `events`: what is stored, newest first, page by page.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::{
     arguments::{EventsOptions, Filters},
     client::Client,
     event::Event,
     failure::{Ending, Failure},
-    moment::{self, Moment},
+    moment,
     output::Output,
+    pages::{self, MORE, Pages},
 };
-
-/// Entries asked for at once.
-pub(super) const PAGE_ENTRIES: u64 = 100;
-
-/// What is said when the limit has ended the list.
-pub(super) const MORE: &str = "there may be more: see --limit and --all";
 
 const ACTION: &str = "read the events";
 
-#[derive(Deserialize)]
-struct Page {
-    data: Vec<Box<RawValue>>,
-    #[serde(default)]
-    next: Option<String>,
-}
+const HEADING: [&str; 5] = ["TIME", "ID", "APP", "COMMAND", "ABOUT"];
 
 pub(super) fn run(
     client: &Client,
@@ -34,7 +21,7 @@ pub(super) fn run(
 ) -> Result<Ending, Failure> {
     let mut is_first = true;
     let has_more = walk(client, options, |page| {
-        print(page, is_first, output)?;
+        pages::print(page, is_first, &HEADING, row, output)?;
         is_first &= page.is_empty();
         Ok(())
     })?;
@@ -53,41 +40,20 @@ pub(super) fn run(
 pub(super) fn walk(
     client: &Client,
     options: &EventsOptions,
-    mut each: impl FnMut(&[&str]) -> Result<(), Failure>,
+    each: impl FnMut(&[&str]) -> Result<(), Failure>,
 ) -> Result<bool, Failure> {
-    let mut left = if options.all { u64::MAX } else { options.limit };
-    let mut cursor: Option<String> = None;
-    loop {
-        let mut query = query(&options.filters);
-        query.extend(
-            options
-                .since
-                .map(|since| ("since", Moment::to_query(since))),
-        );
-        query.extend(
-            options
-                .until
-                .map(|until| ("until", Moment::to_query(until))),
-        );
-        query.extend(
-            options
-                .outcome
-                .iter()
-                .map(|outcome| ("outcome", outcome.clone())),
-        );
-        query.push(("limit", left.min(PAGE_ENTRIES).to_string()));
-        query.extend(cursor.as_ref().map(|cursor| ("cursor", cursor.clone())));
-        let page: Page = client.get(ACTION, "/v1/events", &query)?;
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX);
-        let data: Vec<&str> = page.data.iter().map(|raw| raw.get()).take(wanted).collect();
-        each(&data)?;
-        left = left.saturating_sub(data.len().try_into().unwrap_or(u64::MAX));
-        // A page can be empty and have a next one: the server looks at so many rows a call.
-        match page.next {
-            Some(next) if left > 0 && Some(&next) != cursor.as_ref() => cursor = Some(next),
-            next => return Ok(next.is_some()),
-        }
-    }
+    let mut query = query(&options.filters);
+    query.extend(options.since.map(|since| ("since", since.to_query())));
+    query.extend(options.until.map(|until| ("until", until.to_query())));
+    let outcome = options.outcome.iter();
+    query.extend(outcome.map(|outcome| ("outcome", outcome.clone())));
+    let pages = Pages {
+        action: ACTION,
+        path: "/v1/events",
+        query,
+        limit: if options.all { u64::MAX } else { options.limit },
+    };
+    pages.walk(client, each)
 }
 
 /// The filters as the API takes them.
@@ -103,23 +69,6 @@ pub(super) fn query(filters: &Filters) -> Vec<(&'static str, String)> {
         .into_iter()
         .filter_map(|(name, value)| Some((name, value.clone()?)))
         .collect()
-}
-
-/// The heading stands over the first page only.
-fn print(page: &[&str], is_first: bool, output: &mut Output<'_>) -> Result<(), Failure> {
-    if output.wants_json() {
-        return page.iter().try_for_each(|event| output.json_text(event));
-    }
-    if page.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<Vec<String>> = page.iter().map(|event| row(event)).collect();
-    let heading = ["TIME", "ID", "APP", "COMMAND", "ABOUT"];
-    if is_first {
-        output.table(&heading, &rows)
-    } else {
-        output.table_continued(&heading, &rows)
-    }
 }
 
 fn row(event: &str) -> Vec<String> {

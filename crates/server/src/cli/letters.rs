@@ -8,9 +8,9 @@ use super::{
     arguments::{DeliveriesOptions, ReplayOptions},
     client::Client,
     deliveries::{self, Delivery},
-    events,
     failure::{Ending, Failure},
     output::Output,
+    pages::MORE,
 };
 use crate::plural::counted;
 
@@ -45,7 +45,7 @@ pub(super) fn run(
         let letters = counted(retried, "dead letter");
         output.line(&format!("{letters} of {subscription} tried again"))?;
         if has_more {
-            output.line(events::MORE)?;
+            output.line(MORE)?;
         }
     }
     Ok(Ending::Done)
@@ -128,7 +128,7 @@ fn show(letters: &[Delivery], has_more: bool, output: &mut Output<'_>) -> Result
         let all = counted(letters.len() as u64, "dead letter");
         output.line(&format!("{all} would be tried again"))?;
         if has_more {
-            output.line(events::MORE)?;
+            output.line(MORE)?;
         }
     }
     Ok(Ending::Done)

@@ -12,6 +12,7 @@ use super::{
     failure::{Ending, Failure},
     letters,
     output::Output,
+    pages::MORE,
 };
 
 /// What came of one. Tolerant: a client of another version shows what it knows.
@@ -54,7 +55,7 @@ pub(super) fn run(
     if !output.wants_json() {
         output.line(&tally.line(options.dry_run))?;
         if has_more {
-            output.line(events::MORE)?;
+            output.line(MORE)?;
         }
     }
     ended?;
