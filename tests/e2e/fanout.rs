@@ -139,6 +139,8 @@ fn standing(gateway: &Gateway, name: &str) -> Value {
     let answer = gateway.get("/v1/subscriptions");
     let all: Value = serde_json::from_slice(&answer.body).unwrap();
     let mut all = all["data"].as_array().unwrap().iter();
+    let names = all.clone().map(|standing| standing["name"].as_str());
+    assert!(names.is_sorted(), "by name");
     let found = all.find(|standing| standing["name"] == name);
     found.cloned().unwrap_or_default()
 }

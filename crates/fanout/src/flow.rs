@@ -19,6 +19,7 @@ use gateway_journal::{
 
 use crate::{
     DeliverError, DeliverFailure, Delivered, Subscriber,
+    clock::millis,
     pace::{Pace, Sign},
     schedule::spread,
     standing::Standing,
@@ -111,8 +112,8 @@ struct UnderWay {
 /// Events in memory that are not begun.
 const READY_MAX: usize = 512;
 
-/// The pause after something could not be read for it.
-const STALL: Duration = Duration::from_secs(1);
+/// The pause after the log or the state failed.
+pub(crate) const STALL: Duration = Duration::from_secs(1);
 
 /// Bytes of bodies under way.
 const UNDER_WAY_BYTES_MAX: usize = 4 << 20;
@@ -294,7 +295,7 @@ impl Flow {
         self.stalled_until.is_some_and(|until| now < until)
     }
 
-    /// The rows that are under way look due to the state.
+    /// How many attempts are under way.
     pub(crate) fn under_way(&self) -> usize {
         self.under_way.len()
     }
@@ -608,6 +609,11 @@ impl Flow {
         }
         self.subscriber = subscriber;
         self.may_be_due = true;
+        self.read_again();
+    }
+
+    /// Forgets what was read past the cursor.
+    fn read_again(&mut self) {
         self.ready.clear();
         self.ready_bytes = 0;
         self.unwanted = 0;
@@ -664,11 +670,7 @@ impl Flow {
         self.row.filtered += cursor.saturating_sub(self.row.cursor);
         self.row.cursor = cursor;
         self.lanes = lanes;
-        self.ready.clear();
-        self.ready_bytes = 0;
-        self.unwanted = 0;
-        self.read = cursor;
-        self.is_attached = false;
+        self.read_again();
         self.unsaved.has_moved = true;
     }
 
@@ -706,10 +708,6 @@ fn reason(failure: DeliverFailure) -> DeliveryReason {
         DeliverFailure::Reset => DeliveryReason::Reset,
         DeliverFailure::Invalid => DeliveryReason::Unreadable,
     }
-}
-
-fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

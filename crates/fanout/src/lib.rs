@@ -5,6 +5,7 @@
 //! Start at [`Fanout::start`]; one attempt of one delivery is a [`Message`] that a [`Client`] sends.
 
 mod client;
+mod clock;
 mod config;
 mod courier;
 mod egress;

@@ -4,6 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::schedule::RETRY_AFTER_MAX;
+
 /// The pace of one subscription.
 #[derive(Debug)]
 pub(crate) struct Pace {
@@ -57,9 +59,6 @@ const HALVE_EVERY: Duration = Duration::from_secs(1);
 /// How long it is left alone then; doubled with each probe that fails.
 const REST_MIN: Duration = Duration::from_secs(1);
 const REST_MAX: Duration = Duration::from_mins(1);
-
-/// However long it asks to be left alone.
-const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
 
 // === impl Pace ===
 

@@ -11,7 +11,7 @@ use std::{
     io,
     sync::{Arc, OnceLock},
     thread::{self, JoinHandle},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use gateway_core::{Causes, Dispatcher, EventId, Prepared};
@@ -29,8 +29,9 @@ use uuid::Uuid;
 
 use crate::{
     Observer,
+    clock::{millis, now_ms},
     courier::{Courier, Done},
-    flow::{Decoded, Flow},
+    flow::{Decoded, Flow, STALL},
     standing::Board,
     subscriber::{Start, Subscriber},
 };
@@ -73,7 +74,10 @@ struct Planner {
     head: watch::Receiver<Head>,
     /// Every row up to here was read live.
     position: Sequence,
+    /// By name.
     flows: Vec<Flow>,
+    /// Whose turn it is to read for itself.
+    turn: usize,
     courier: Courier,
     wishes: mpsc::Receiver<Wish>,
     moving: Vec<Moving>,
@@ -128,9 +132,6 @@ const CATCH_UP: ReadLimit = ReadLimit {
 
 /// How often it looks after what is due, and after its bookkeeping.
 const TICK: Duration = Duration::from_millis(250);
-
-/// The pause after the log or the state failed.
-const STALL: Duration = Duration::from_secs(1);
 
 /// How often the state is synced, before the log may delete what it says is passed.
 const SYNC_EVERY: Duration = Duration::from_secs(10);
@@ -209,6 +210,7 @@ impl Planner {
             head,
             position,
             flows: Vec::new(),
+            turn: 0,
             courier: Courier::start()?,
             wishes,
             moving: Vec::new(),
@@ -352,11 +354,11 @@ impl Planner {
     fn catch_up(&mut self) -> bool {
         let (now, position) = (Instant::now(), self.position);
         let log_id = self.head.borrow().log_id;
-        // Each is the first in its turn.
-        let one = usize::from(!self.flows.is_empty());
-        self.flows.rotate_left(one);
+        // Each is the first in its turn; their order stays, by which the board tells them apart.
+        self.turn = (self.turn + 1) % self.flows.len().max(1);
+        let (later, first) = self.flows.split_at_mut(self.turn);
         let mut has_read = false;
-        for flow in &mut self.flows {
+        for flow in first.iter_mut().chain(later) {
             let Some((after, events)) = flow.reads_after(position, now) else {
                 continue;
             };
@@ -736,15 +738,6 @@ fn decode(event: StoredEvent, log_id: Uuid, dispatcher: &Dispatcher) -> Arc<Deco
 fn tell(error: &(dyn std::error::Error + 'static)) {
     let error = Causes(error);
     error!(%error, "events are not passed on; it is tried again");
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, millis)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// From 0 to 1.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::SubscriptionConfig;
+
 /// The pauses between attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
@@ -40,15 +42,11 @@ impl Schedule {
     }
 }
 
-impl Default for Schedule {
-    /// 1 s, 5 s, 30 s, 2 min, 10 min, 1 h, 3 h, 6 h, 12 h, then daily, for 72 h.
-    fn default() -> Self {
-        let mut pauses = [1, 5, 30].map(Duration::from_secs).to_vec();
-        pauses.extend([2, 10].map(Duration::from_mins));
-        pauses.extend([1, 3, 6, 12, 24].map(Duration::from_hours));
+impl From<&SubscriptionConfig> for Schedule {
+    fn from(config: &SubscriptionConfig) -> Self {
         Self {
-            pauses,
-            give_up_after: Duration::from_hours(72),
+            pauses: config.retries.clone(),
+            give_up_after: config.give_up_after,
         }
     }
 }
@@ -80,7 +78,9 @@ mod tests {
 
     #[test]
     fn the_default_lasts_for_three_days() {
-        let schedule = Schedule::default();
+        let config = r#"{"url":"https://example.com/","secret_files":[]}"#;
+        let config: SubscriptionConfig = serde_json::from_str(config).unwrap();
+        let schedule = Schedule::from(&config);
         let first_ms = 1_700_000_000_000;
         let (mut now_ms, mut pauses) = (first_ms, Vec::new());
         while let Some(pause) =

@@ -80,10 +80,7 @@ impl Subscriber {
         Ok(Self {
             name: name.into(),
             selector: Selector::new(config)?,
-            schedule: Schedule {
-                pauses: config.retries.clone(),
-                give_up_after: config.give_up_after,
-            },
+            schedule: config.into(),
             start: named.start,
             client: Client::new(&named.url, named.secrets, egress, named.roots)?,
             config: config.clone(),

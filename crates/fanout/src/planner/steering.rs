@@ -8,9 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     PlanError, Planner,
     moving::{Move, Moved, Moving},
-    now_ms, tell,
+    tell,
 };
-use crate::{flow::Flow, subscriber::Subscriber};
+use crate::{clock::now_ms, flow::Flow, subscriber::Subscriber};
 
 /// Steers the fan-out from elsewhere.
 #[derive(Debug, Clone)]
