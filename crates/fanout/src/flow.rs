@@ -13,8 +13,8 @@ use std::{
 use bytes::Bytes;
 use gateway_core::{Envelope, EventId, EventTime, Subjects};
 use gateway_journal::{
-    Change, DeadLetter, Delivery, DeliveryReason, DeliveryStatus, Pause, PauseReason, Sequence,
-    StoredEvent, Subscription,
+    Change, DeadLetter, Delivery, DeliveryReason, DeliveryStatus, FirstAttempt, Pause, PauseReason,
+    Sequence, StoredEvent, Subscription,
 };
 
 use crate::{
@@ -76,6 +76,8 @@ pub(crate) struct Flow {
 #[derive(Debug, Default)]
 struct Unsaved {
     has_moved: bool,
+    /// Under way, without a row yet and in no lane.
+    begun: Vec<Sequence>,
     pending: Vec<Delivery>,
     settled: Vec<Sequence>,
     dead: Vec<(Delivery, Option<Arc<Decoded>>)>,
@@ -134,6 +136,20 @@ impl Decoded {
             journaled_ms: self.id.journaled_ms(),
             envelope: (*self.envelope).clone(),
             body: self.body.clone(),
+        }
+    }
+}
+
+// === impl UnderWay ===
+
+impl UnderWay {
+    fn first_attempt(&self) -> FirstAttempt<'_> {
+        FirstAttempt {
+            subscription: &self.delivery.subscription,
+            sequence: self.delivery.sequence,
+            command: &self.delivery.command,
+            began_ms: self.delivery.first_ms,
+            due_ms: self.delivery.due_ms,
         }
     }
 }
@@ -316,7 +332,8 @@ impl Flow {
         if self.was_last(&delivery) {
             return self.die(delivery, Some(decoded));
         }
-        self.begin(delivery, decoded, now, now_ms);
+        let delivery = self.begin(delivery, decoded, now, now_ms).clone();
+        self.unsaved.pending.push(delivery);
     }
 
     /// Whether the process has ended in the last attempt that the schedule has: another one may end it, too.
@@ -421,14 +438,26 @@ impl Flow {
             *self.lanes.entry(lane).or_default() += 1;
         }
         if is_behind {
+            return self.unsaved.pending.push(delivery);
+        }
+        let begun = self.begin(delivery, decoded, now, now_ms);
+        if lane.is_some() {
+            let delivery = begun.clone();
             self.unsaved.pending.push(delivery);
         } else {
-            self.begin(delivery, decoded, now, now_ms);
+            self.unsaved.begun.push(sequence);
         }
     }
 
-    /// An attempt counts before it is made, and is due again as if it had failed: whatever ends the process.
-    fn begin(&mut self, mut delivery: Delivery, decoded: Arc<Decoded>, now: Instant, now_ms: u64) {
+    /// An attempt counts before it is made, and is due again as if it had failed: whatever ends the process. Returns what
+    /// is to be saved.
+    fn begin(
+        &mut self,
+        mut delivery: Delivery,
+        decoded: Arc<Decoded>,
+        now: Instant,
+        now_ms: u64,
+    ) -> &Delivery {
         self.was_later = delivery.attempts > 0;
         delivery.attempts += 1;
         if delivery.first_ms == 0 {
@@ -442,7 +471,6 @@ impl Flow {
         delivery.detail = None;
         delivery.since_ms = now_ms;
         self.pace.start(now);
-        self.unsaved.pending.push(delivery.clone());
         self.starting.push(Attempt {
             subscriber: Arc::clone(&self.subscriber),
             decoded: Arc::clone(&decoded),
@@ -450,8 +478,8 @@ impl Flow {
         });
         self.under_way_bytes += decoded.body.len();
         let under_way = UnderWay { delivery, decoded };
-        self.under_way
-            .insert(under_way.delivery.sequence, under_way);
+        let place = self.under_way.entry(under_way.delivery.sequence);
+        &place.insert_entry(under_way).into_mut().delivery
     }
 
     /// Takes back an attempt that has ended.
@@ -565,11 +593,16 @@ impl Flow {
     pub(crate) fn is_unsaved(&self) -> bool {
         let Unsaved {
             has_moved,
+            begun,
             pending,
             settled,
             dead,
         } = &self.unsaved;
-        *has_moved || !pending.is_empty() || !settled.is_empty() || !dead.is_empty()
+        *has_moved
+            || !begun.is_empty()
+            || !pending.is_empty()
+            || !settled.is_empty()
+            || !dead.is_empty()
     }
 
     /// Adds what the state is to know.
@@ -580,6 +613,9 @@ impl Flow {
         }
         let settled = unsaved.settled.iter().map(|sequence| (name, *sequence));
         change.settled.extend(settled);
+        let begun = unsaved.begun.iter();
+        let begun = begun.filter_map(|sequence| self.under_way.get(sequence));
+        change.begun.extend(begun.map(UnderWay::first_attempt));
         change.pending.extend(unsaved.pending.iter().cloned());
         let dead = unsaved.dead.iter();
         change
@@ -623,9 +659,12 @@ impl Flow {
 
     /// Takes back attempts that could not be saved and so were not made: their rows are due again as they are.
     pub(crate) fn drop_unsent(&mut self) {
+        self.unsaved.begun.clear();
         for attempt in mem::take(&mut self.starting) {
-            self.under_way.remove(&attempt.decoded.sequence());
             self.under_way_bytes -= attempt.decoded.body.len();
+            let under_way = self.under_way.remove(&attempt.decoded.sequence());
+            let rows = under_way.map(|under_way| under_way.delivery);
+            self.unsaved.pending.extend(rows);
         }
     }
 
@@ -711,130 +750,4 @@ fn reason(failure: DeliverFailure) -> DeliveryReason {
 }
 
 #[cfg(test)]
-mod tests {
-    use gateway_core::Proof;
-    use rustls::RootCertStore;
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::{Named, Secret, Secrets, Start};
-
-    const NOW_MS: u64 = 1_700_000_000_000;
-
-    /// In the order of accounts, where there are any; events without filter.
-    fn flow(cursor: Sequence) -> Flow {
-        let keys = r#"{"url":"http://127.0.0.1/","secret_files":[],"order":"accounts","retries":["1s"],"give_up_after":"10s","concurrency":2}"#;
-        let secret: Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
-        let named = Named {
-            url: "http://127.0.0.1/".parse().unwrap(),
-            secrets: Secrets::new(vec![secret]).unwrap(),
-            roots: Arc::new(RootCertStore::empty()),
-            start: Start::Now,
-        };
-        let config = serde_json::from_str(keys).unwrap();
-        let subscriber = Subscriber::new("billing", &config, named).unwrap();
-        let row = Subscription {
-            cursor,
-            ..Subscription::default()
-        };
-        let lanes = BTreeMap::new();
-        Flow::new(Arc::new(subscriber), row, lanes, Instant::now())
-    }
-
-    fn event(sequence: Sequence, account: &str) -> Arc<Decoded> {
-        Arc::new(Decoded {
-            id: EventId::new(Uuid::from_u128(1), sequence, NOW_MS),
-            envelope: Arc::new(Envelope {
-                app: "shop".to_owned(),
-                sdk_app_id: 1,
-                command: "A.B".to_owned(),
-                received_ms: NOW_MS,
-                client_ip: None,
-                platform: None,
-                request_id: None,
-                peer: None,
-                proof: Proof::default(),
-                simulated: false,
-                verdict: None,
-                trace: None,
-            }),
-            body: Bytes::new(),
-            subjects: Subjects::default().accounts([account]),
-            time: None,
-        })
-    }
-
-    /// The events whose attempts begin now.
-    fn begun(flow: &mut Flow, now: Instant, now_ms: u64) -> Vec<Sequence> {
-        flow.advance(now, now_ms);
-        let attempts = flow.saved();
-        attempts
-            .iter()
-            .map(|attempt| attempt.decoded.sequence())
-            .collect()
-    }
-
-    #[test]
-    fn one_that_starts_ahead_of_the_live_reading_is_not_taken_back() {
-        let (mut flow, now) = (flow(10), Instant::now());
-        assert_eq!(flow.reads_after(7, now), None, "there is nothing yet");
-        assert!(!flow.is_attached());
-        assert_eq!(flow.reads_after(10, now), None);
-        assert!(flow.is_attached());
-    }
-
-    #[test]
-    fn one_that_has_caught_up_is_fed_at_once() {
-        let (mut flow, now) = (flow(3), Instant::now());
-        assert_eq!(flow.reads_after(7, now), Some((3, READY_MAX)));
-        flow.has_read(5, 7);
-        assert!(!flow.is_attached());
-        flow.has_read(7, 7);
-        assert!(flow.is_attached());
-    }
-
-    #[test]
-    fn an_event_that_ended_the_process_in_its_last_attempt_is_given_up() {
-        let row = |since_ms| Delivery {
-            subscription: "billing".to_owned(),
-            sequence: 1,
-            command: "A.B".to_owned(),
-            status: DeliveryStatus::Pending,
-            attempts: 9,
-            first_ms: NOW_MS,
-            due_ms: since_ms,
-            lane: None,
-            reason: Some(DeliveryReason::Interrupted),
-            detail: None,
-            since_ms,
-        };
-        for (after_ms, is_dead) in [(9_000, false), (9_001, true)] {
-            let (mut flow, since_ms) = (flow(1), NOW_MS + after_ms);
-            let event = Some(event(1, "alice"));
-            // However long the gateway was away.
-            let now_ms = since_ms + 1_000_000;
-            flow.retry(row(since_ms), event, Instant::now(), now_ms);
-            assert_eq!(flow.row().dead, u64::from(is_dead));
-            assert_eq!(flow.saved().is_empty(), is_dead);
-        }
-    }
-
-    #[test]
-    fn while_it_is_down_its_cursor_stands_still() {
-        let (mut flow, now) = (flow(0), Instant::now());
-        for sequence in 1..=2 {
-            assert!(flow.offer(&event(sequence, "alice")));
-        }
-        assert_eq!(begun(&mut flow, now, NOW_MS), [1]);
-        assert_eq!(flow.row().cursor, 2, "the second is a row behind the first");
-        while !flow.pace.is_down() {
-            flow.pace.end(Sign::Down, now);
-        }
-        assert!(flow.offer(&event(3, "alice")));
-        assert!(begun(&mut flow, now, NOW_MS).is_empty());
-        assert_eq!(flow.row().cursor, 2);
-        flow.pace.end(Sign::Well, now);
-        assert!(begun(&mut flow, now, NOW_MS).is_empty());
-        assert_eq!(flow.row().cursor, 3);
-    }
-}
+mod tests;

@@ -289,6 +289,7 @@ impl Planner {
         self.save()?;
         let mut is_behind = self.go_on_moving()?;
         self.retry();
+        is_behind |= self.remove()?;
         is_behind |= self.read_live()?;
         is_behind |= self.catch_up();
         let (now, now_ms) = (Instant::now(), now_ms());
@@ -410,8 +411,7 @@ impl Planner {
             flow.look_again();
             self.courier.tidy(flow.subscriber());
         }
-        let done = self.configure().and_then(|()| Ok(self.remove()?));
-        let done = done.and_then(|()| Ok(self.hasten()?));
+        let done = self.configure().and_then(|()| Ok(self.hasten()?));
         let done = done.and_then(|()| Ok(self.expire()?));
         if let Err(error) = done.and_then(|()| self.report()) {
             tell(&error);
@@ -503,6 +503,7 @@ impl Planner {
             return Ok(());
         };
         let known = self.parts.deliveries.subscriptions()?;
+        let half_removed = self.parts.deliveries.half_removed()?;
         let mut begun = BTreeMap::new();
         for subscriber in wanted {
             let name = &*subscriber.name;
@@ -525,8 +526,8 @@ impl Planner {
         self.flows = flows;
         let subscribers = self.flows.iter().map(|flow| Arc::clone(flow.subscriber()));
         self.board.introduce(subscribers.collect());
-        let is_gone = |name: &String| self.place(name).is_none();
-        self.removed = known.into_keys().filter(is_gone).collect();
+        let left = known.into_keys().chain(half_removed);
+        self.removed = left.filter(|name| self.place(name).is_none()).collect();
         // From the next ack on, a crash or a power cut must find a cursor for each subscription.
         self.save()?;
         Ok(self.parts.deliveries.sync()?)
@@ -553,19 +554,19 @@ impl Planner {
         Ok((row, self.parts.deliveries.lanes(&subscriber.name)?))
     }
 
-    /// Forgets what was due to subscriptions that are no longer configured.
-    fn remove(&mut self) -> Result<(), StateError> {
-        while let Some(name) = self.removed.pop() {
-            if let Err(error) = self.parts.deliveries.remove(&name) {
-                self.removed.push(name);
-                return Err(error);
-            }
+    /// Forgets a piece of what was due to subscriptions that are no longer configured; tells whether there is more.
+    fn remove(&mut self) -> Result<bool, StateError> {
+        let Some(name) = self.removed.last() else {
+            return Ok(false);
+        };
+        if self.parts.deliveries.remove(name)? {
             warn!(
                 subscription = name,
                 "it is not configured any more; what was due to it is forgotten"
             );
+            self.removed.pop();
         }
-        Ok(())
+        Ok(!self.removed.is_empty())
     }
 
     fn place(&self, name: &str) -> Option<usize> {

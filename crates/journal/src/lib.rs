@@ -23,8 +23,8 @@ pub use journal::{
 pub use reader::{Filter, Page, ReadError, ReadLimit, Reader};
 pub use state::{
     Change, DeadLetter, Deliveries, Delivery, DeliveryFilter, DeliveryPage, DeliveryReason,
-    DeliveryStatus, DriftKind, Gone, Outcome, Pause, PauseReason, Reason, State, StateError,
-    StateReader, Status, Subscription,
+    DeliveryStatus, DriftKind, FirstAttempt, Gone, Outcome, Pause, PauseReason, Reason, State,
+    StateError, StateReader, Status, Subscription,
 };
 
 /// Where an event stands in the log: starts at 1, only grows, need not be dense.

@@ -33,7 +33,7 @@ use self::drift::Kinds;
 pub use self::{
     deliveries::{
         Change, DeadLetter, Deliveries, Delivery, DeliveryFilter, DeliveryPage, DeliveryReason,
-        DeliveryStatus, Gone, Pause, PauseReason, Subscription,
+        DeliveryStatus, FirstAttempt, Gone, Pause, PauseReason, Subscription,
     },
     drift::DriftKind,
 };

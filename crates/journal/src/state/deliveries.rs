@@ -12,14 +12,11 @@ mod tests;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 
 use super::{State, StateError, file::BUSY_TIMEOUT, read_error, sync, write};
-use crate::{
-    Sequence, StoredEvent,
-    sqlite::{restored, stored},
-};
+use crate::{Sequence, StoredEvent, sqlite::restored};
 
 pub use self::read::{DeliveryFilter, DeliveryPage};
 
@@ -142,10 +139,28 @@ pub struct Change<'a> {
     pub subscriptions: Vec<(&'a str, Subscription)>,
     /// Deliveries that are over: delivered or skipped.
     pub settled: Vec<(&'a str, Sequence)>,
+    /// Events without a row of which the first attempt begins; in no lane, for nothing may wait behind them. The cheap
+    /// case of `pending`.
+    pub begun: Vec<FirstAttempt<'a>>,
     /// Deliveries that are pending from now on, whatever they were; what they kept of their event stays.
     pub pending: Vec<Delivery>,
     /// Deliveries that are dead from now on.
     pub dead: Vec<DeadLetter>,
+}
+
+/// A first attempt that begins. Until it is over its row reads as if it had been interrupted.
+#[derive(Debug)]
+pub struct FirstAttempt<'a> {
+    /// To whom.
+    pub subscription: &'a str,
+    /// The event.
+    pub sequence: Sequence,
+    /// The event's command.
+    pub command: &'a str,
+    /// When it begins, in milliseconds since the Unix epoch.
+    pub began_ms: u64,
+    /// When the next one is due if the gateway ends meanwhile, in milliseconds since the Unix epoch.
+    pub due_ms: u64,
 }
 
 /// A delivery that was given up.
@@ -174,11 +189,12 @@ const FORGET_MAX: u64 = 512;
 // === impl Deliveries ===
 
 impl Deliveries {
-    /// Of an opened state: migration and damage have been dealt with. Ends removals that were interrupted.
+    /// Of an opened state: migration and damage have been dealt with. First attempts that the end of the gateway cut short
+    /// are due again when they were to be.
     ///
     /// # Errors
     ///
-    /// [`StateError::Open`], [`StateError::Read`], [`StateError::Write`].
+    /// [`StateError::Open`], [`StateError::Write`].
     pub fn open(state: &State) -> Result<Self, StateError> {
         let path = Arc::clone(&state.path);
         let connection = open_to_write(&path).map_err(|error| StateError::Open {
@@ -186,9 +202,7 @@ impl Deliveries {
             source: error.into(),
         })?;
         let mut deliveries = Self { path, connection };
-        for name in deliveries.read(row::orphans)? {
-            deliveries.forget(&name)?;
-        }
+        write(&mut deliveries.connection, &deliveries.path, row::interrupt)?;
         Ok(deliveries)
     }
 
@@ -211,9 +225,11 @@ impl Deliveries {
             for (name, subscription) in &change.subscriptions {
                 row::upsert_subscription(connection, name, subscription)?;
             }
-            let mut settle = connection.prepare_cached(row::SETTLE)?;
             for &(subscription, sequence) in &change.settled {
-                settle.execute(params![subscription, stored(sequence)])?;
+                row::settle(connection, subscription, sequence)?;
+            }
+            for attempt in &change.begun {
+                row::begin(connection, attempt)?;
             }
             for delivery in &change.pending {
                 row::upsert(connection, delivery, DeliveryStatus::Pending)?;
@@ -314,20 +330,17 @@ impl Deliveries {
     pub fn oldest_pending(&self) -> Result<BTreeMap<String, Sequence>, StateError> {
         self.read(|connection| {
             let mut oldest = connection.prepare_cached(row::OLDEST_PENDING)?;
-            let rows =
-                oldest.query_map([], |row| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?)))?;
-            // What fell to 0 is listed without one.
-            rows.filter_map(|row| {
-                let with_one =
-                    |(name, oldest): (String, Option<i64>)| Some((name, restored(oldest?)));
-                row.map(with_one).transpose()
-            })
-            .collect()
+            let rows = oldest.query_map([], |row| {
+                let (name, waiting, first): (String, Option<i64>, Option<i64>) = row.try_into()?;
+                let oldest = waiting.into_iter().chain(first).min();
+                Ok(oldest.map(|oldest| (name, restored(oldest))))
+            })?;
+            rows.filter_map(Result::transpose).collect()
         })
     }
 
-    /// How many are pending and dead, by subscription. Counted on writing, so as cheap with a million. What fell to 0 is
-    /// listed with 0.
+    /// How many are pending and dead, by subscription. Counted on writing but for first attempts, so as cheap with a
+    /// million. What fell to 0 may be listed with 0.
     ///
     /// # Errors
     ///
@@ -438,28 +451,25 @@ impl Deliveries {
         Ok(gone)
     }
 
-    /// Forgets a subscription that is no longer configured, and then, in several transactions, its deliveries.
+    /// Forgets a subscription that is no longer configured, and some hundreds of its deliveries, in one transaction. Tells
+    /// whether that was all of it; what is left goes with the next call, or when the name comes again.
     ///
     /// # Errors
     ///
-    /// [`StateError::Write`]; the deliveries that are left go with the next try, at the next start, or when the name
-    /// comes again.
-    pub fn remove(&mut self, subscription: &str) -> Result<(), StateError> {
+    /// [`StateError::Write`]; nothing was changed then.
+    pub fn remove(&mut self, subscription: &str) -> Result<bool, StateError> {
         write(&mut self.connection, &self.path, |connection| {
-            connection.execute("DELETE FROM subscriptions WHERE name = ?1", [subscription])
-        })?;
-        self.forget(subscription)
+            row::remove(connection, subscription, FORGET_MAX)
+        })
     }
 
-    fn forget(&mut self, subscription: &str) -> Result<(), StateError> {
-        loop {
-            let some = write(&mut self.connection, &self.path, |connection| {
-                row::forget(connection, subscription, FORGET_MAX)
-            })?;
-            if some < FORGET_MAX {
-                return Ok(());
-            }
-        }
+    /// Who is no subscription and still has deliveries: removals that are not over.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`].
+    pub fn half_removed(&self) -> Result<Vec<String>, StateError> {
+        self.read(row::half_removed)
     }
 
     fn read<T>(

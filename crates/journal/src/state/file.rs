@@ -21,6 +21,8 @@
 //! copies(subscription TEXT, sequence INTEGER, …, PRIMARY KEY (subscription, sequence))  -- as `events` of the log
 //! delivery_counts(subscription TEXT, status TEXT, deliveries INTEGER,
 //!                 PRIMARY KEY (subscription, status))                                   -- kept by triggers
+//! first_attempts(subscription TEXT, sequence INTEGER, command TEXT, first_ms INTEGER, due_ms INTEGER,
+//!                PRIMARY KEY (subscription, sequence))                                  -- since version 4
 //! ```
 //!
 //! An older file gets what it lacks when it is opened, in place; what it says stays. There is no way back: a gateway
@@ -47,7 +49,7 @@ use crate::sqlite::{create_private, is_damage, shm_path, wal_path, with_suffix};
 const APPLICATION_ID: i64 = 0x5443_4373;
 
 /// Raised when the tables change; a lower one is then migrated.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// How long a write waits for a lock: follower and fan-out write in short transactions.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -146,8 +148,8 @@ pub(super) fn open(path: &Path, log_id: Uuid) -> Result<Connection, StateError> 
         path = %path.display(),
         set_aside = %aside.display(),
         damage,
-        "the state is damaged and starts anew: parked and dead events, drift and deliveries are forgotten, and handlers \
-         and subscriptions start at the log's end"
+        "the state is damaged and starts anew: parked and dead events, drift and deliveries are forgotten, handlers start \
+         at the log's end, and subscriptions where their `start` says"
     );
     try_open(path, log_id).map_err(|trouble| match trouble {
         Trouble::Refused(error) => error,
@@ -200,6 +202,7 @@ fn create(connection: &mut Connection, log_id: Uuid) -> rusqlite::Result<()> {
     transaction.execute_batch(SCHEMA)?;
     transaction.execute_batch(DRIFT)?;
     transaction.execute_batch(tables::TABLES)?;
+    transaction.execute_batch(tables::FIRST_ATTEMPTS)?;
     transaction.execute("INSERT INTO meta VALUES (1, ?1)", [log_id.as_bytes()])?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
@@ -225,7 +228,10 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     if version < 2 {
         transaction.execute_batch(DRIFT)?;
     }
-    transaction.execute_batch(tables::TABLES)?;
+    if version < 3 {
+        transaction.execute_batch(tables::TABLES)?;
+    }
+    transaction.execute_batch(tables::FIRST_ATTEMPTS)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }
@@ -240,7 +246,7 @@ fn adopt(connection: &mut Connection, path: &Path, log_id: Uuid) -> rusqlite::Re
     let transaction = connection.transaction()?;
     transaction.execute_batch(
         "DELETE FROM cursors; DELETE FROM outcomes; DELETE FROM counts; DELETE FROM drift;
-         DELETE FROM subscriptions; DELETE FROM deliveries; DELETE FROM delivery_counts;",
+         DELETE FROM subscriptions; DELETE FROM first_attempts; DELETE FROM deliveries; DELETE FROM delivery_counts;",
     )?;
     transaction.execute("UPDATE meta SET log_id = ?1", params![log_id.as_bytes()])?;
     transaction.commit()

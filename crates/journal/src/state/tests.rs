@@ -273,7 +273,7 @@ fn a_file_of_version_1_is_brought_up_in_place() {
         .unwrap()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 3);
+    assert_eq!(version, 4);
 }
 
 #[test]
@@ -298,6 +298,43 @@ fn a_file_of_version_2_is_brought_up_in_place() {
         };
         deliveries.save(&change).unwrap();
         assert_eq!(deliveries.subscriptions().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_file_of_version_3_is_brought_up_in_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = Connection::open(dir.path().join("state.db")).unwrap();
+    old.execute_batch(include_str!("tests/version_3.sql"))
+        .unwrap();
+    drop(old);
+
+    for sequence in [10, 11] {
+        let state = open(&dir);
+        assert_eq!(files(&dir), ["state.db", "state.db-shm", "state.db-wal"]);
+        assert_eq!(state.oldest_parked(REMOVED).unwrap(), Some(7));
+        let mut deliveries = Deliveries::open(&state).unwrap();
+        assert_eq!(deliveries.subscriptions().unwrap()["billing"].delivered, 4);
+        assert_eq!(
+            deliveries.due("billing", u64::MAX, 1).unwrap()[0].sequence,
+            9
+        );
+        let counts = deliveries.counts().unwrap();
+        let count = |status| counts[&("billing".to_owned(), status)];
+        assert_eq!(count(DeliveryStatus::Pending), sequence - 9);
+        assert_eq!(count(DeliveryStatus::Dead), 1);
+        let attempt = FirstAttempt {
+            subscription: "billing",
+            sequence,
+            command: REMOVED,
+            began_ms: 1_700_000_000_200,
+            due_ms: 1_700_000_000_300,
+        };
+        let change = Change {
+            begun: vec![attempt],
+            ..Change::default()
+        };
+        deliveries.save(&change).unwrap();
     }
 }
 

@@ -44,11 +44,24 @@ pub(super) const PENDING: Part = "SELECT * FROM deliveries INDEXED BY deliveries
 pub(super) const PENDING_COPIED: Part = "SELECT * FROM deliveries INDEXED BY deliveries_pending
     WHERE status = 'pending' AND subscription = ?1 AND copied = 1 AND sequence < ?2 ORDER BY sequence DESC";
 
+pub(super) const FIRST: Part = "SELECT * FROM first_deliveries
+    WHERE subscription = ?1 AND sequence < ?2 ORDER BY sequence DESC";
+
 pub(super) const DEAD: Part = "SELECT * FROM deliveries INDEXED BY deliveries_dead
     WHERE status = 'dead' AND subscription = ?1 AND sequence < ?2 ORDER BY sequence DESC";
 
 pub(super) const OF_EVENT: &str = "SELECT * FROM deliveries
-    WHERE subscription IN (SELECT subscription FROM delivery_counts) AND sequence = ?1 ORDER BY subscription";
+    WHERE subscription IN (SELECT name FROM subscriptions) AND sequence = ?1
+    UNION ALL SELECT * FROM first_deliveries
+    WHERE subscription IN (SELECT name FROM subscriptions) AND sequence = ?1 ORDER BY subscription";
+
+const ONE: &str = "SELECT * FROM deliveries WHERE subscription = ?1 AND sequence = ?2
+    UNION ALL SELECT * FROM first_deliveries WHERE subscription = ?1 AND sequence = ?2";
+
+const COUNTS: &str = "SELECT subscription, status, sum(deliveries) FROM (
+        SELECT * FROM delivery_counts
+        UNION ALL SELECT subscription, 'pending', count(*) FROM first_attempts GROUP BY subscription
+    ) GROUP BY subscription, status";
 
 // === impl StateReader ===
 
@@ -148,7 +161,7 @@ pub(super) fn counts(
     connection: &Connection,
 ) -> rusqlite::Result<BTreeMap<(String, DeliveryStatus), u64>> {
     connection
-        .prepare_cached("SELECT subscription, status, deliveries FROM delivery_counts")?
+        .prepare_cached(COUNTS)?
         .query_map([], |row| {
             let count: i64 = row.get(2)?;
             Ok(((row.get(0)?, row.get(1)?), restored(count)))
@@ -162,7 +175,7 @@ pub(super) fn delivery(
     sequence: Sequence,
 ) -> rusqlite::Result<Option<Delivery>> {
     connection
-        .prepare_cached("SELECT * FROM deliveries WHERE subscription = ?1 AND sequence = ?2")?
+        .prepare_cached(ONE)?
         .query_row(params![subscription, stored(sequence)], row::delivery)
         .optional()
 }
@@ -207,15 +220,15 @@ fn names(connection: &Connection, filter: &DeliveryFilter) -> rusqlite::Result<V
         return Ok(vec![name.clone()]);
     }
     connection
-        .prepare_cached("SELECT DISTINCT subscription FROM delivery_counts")?
+        .prepare_cached("SELECT name FROM subscriptions")?
         .query_map([], |row| row.get(0))?
         .collect()
 }
 
 fn parts(status: Option<DeliveryStatus>) -> &'static [Part] {
     match status {
-        None => &[PENDING, PENDING_COPIED, DEAD],
-        Some(DeliveryStatus::Pending) => &[PENDING, PENDING_COPIED],
+        None => &[FIRST, PENDING, PENDING_COPIED, DEAD],
+        Some(DeliveryStatus::Pending) => &[FIRST, PENDING, PENDING_COPIED],
         Some(DeliveryStatus::Dead) => &[DEAD],
     }
 }

@@ -5,7 +5,9 @@ use rusqlite::{
     types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
-use super::{Delivery, DeliveryReason, DeliveryStatus, Gone, Pause, PauseReason, Subscription};
+use super::{
+    Delivery, DeliveryReason, DeliveryStatus, FirstAttempt, Gone, Pause, PauseReason, Subscription,
+};
 use crate::{
     Row as EventRow, Sequence, StoredEvent,
     event::{Checksum, RECORD_COLUMNS, Record},
@@ -35,12 +37,17 @@ pub(super) const HASTEN: &str = "UPDATE deliveries
 pub(super) const LANES: &str = "SELECT lane, count(*) FROM deliveries
     WHERE status = 'pending' AND lane IS NOT NULL AND subscription = ?1 GROUP BY lane";
 
-pub(super) const OLDEST_PENDING: &str = "SELECT subscription, (
+pub(super) const OLDEST_PENDING: &str = "SELECT name, (
         SELECT min(sequence) FROM deliveries
-        WHERE status = 'pending' AND subscription = delivery_counts.subscription AND copied = 0
-    ) FROM delivery_counts WHERE status = 'pending'";
+        WHERE status = 'pending' AND subscription = name AND copied = 0
+    ), (
+        SELECT min(sequence) FROM first_attempts WHERE subscription = name
+    ) FROM subscriptions";
 
 pub(super) const SETTLE: &str = "DELETE FROM deliveries WHERE subscription = ?1 AND sequence = ?2";
+
+pub(super) const SETTLE_FIRST: &str =
+    "DELETE FROM first_attempts WHERE subscription = ?1 AND sequence = ?2";
 
 pub(super) const SOME_PENDING: &str =
     "SELECT sequence FROM deliveries INDEXED BY deliveries_pending
@@ -162,8 +169,55 @@ pub(super) fn hasten(
     Ok(hastened as u64)
 }
 
-/// Who has deliveries but is no subscription: an interrupted removal.
-pub(super) fn orphans(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+/// Has the first attempts that were under way wait for their second.
+pub(super) fn interrupt(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "INSERT INTO deliveries SELECT * FROM first_deliveries WHERE true ON CONFLICT DO NOTHING;
+         DELETE FROM first_attempts;",
+    )
+}
+
+/// Writes a first attempt.
+pub(super) fn begin(connection: &Connection, attempt: &FirstAttempt<'_>) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO first_attempts VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![
+            attempt.subscription,
+            stored(attempt.sequence),
+            attempt.command,
+            stored(attempt.began_ms),
+            stored(attempt.due_ms),
+        ])
+        .map(drop)
+}
+
+/// Forgets a delivery.
+pub(super) fn settle(
+    connection: &Connection,
+    subscription: &str,
+    sequence: Sequence,
+) -> rusqlite::Result<()> {
+    if settle_first(connection, subscription, sequence)? {
+        return Ok(());
+    }
+    connection
+        .prepare_cached(SETTLE)?
+        .execute(params![subscription, stored(sequence)])
+        .map(drop)
+}
+
+fn settle_first(
+    connection: &Connection,
+    subscription: &str,
+    sequence: Sequence,
+) -> rusqlite::Result<bool> {
+    let mut settle = connection.prepare_cached(SETTLE_FIRST)?;
+    let settled = settle.execute(params![subscription, stored(sequence)])?;
+    Ok(settled > 0)
+}
+
+/// Who has deliveries but is no subscription.
+pub(super) fn half_removed(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     connection
         .prepare(
             "SELECT DISTINCT subscription FROM delivery_counts
@@ -179,6 +233,7 @@ pub(super) fn upsert(
     delivery: &Delivery,
     status: DeliveryStatus,
 ) -> rusqlite::Result<()> {
+    settle_first(connection, &delivery.subscription, delivery.sequence)?;
     // Not REPLACE, which deletes without telling the triggers.
     let mut upsert = connection.prepare_cached(
         "INSERT INTO deliveries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, 0)
@@ -290,7 +345,7 @@ pub(super) fn skip(
         .prepare_cached(SOME_PENDING)?
         .query_map(params![subscription, stored(limit)], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    settle(connection, subscription, &sequences)?;
+    settle_all(connection, subscription, &sequences)?;
     let pending = sequences.len() as u64;
     Ok(Gone {
         pending,
@@ -315,7 +370,7 @@ pub(super) fn rewind(
         )?
         .collect::<Result<_, _>>()?;
     let sequences: Vec<i64> = rows.iter().map(|(sequence, _)| *sequence).collect();
-    settle(connection, subscription, &sequences)?;
+    settle_all(connection, subscription, &sequences)?;
     let is_dead = |(_, status): &&(i64, DeliveryStatus)| *status == DeliveryStatus::Dead;
     let dead = rows.iter().filter(is_dead).count() as u64;
     let all = rows.len() as u64;
@@ -332,7 +387,11 @@ pub(super) fn rewind(
     Ok((gone, reached))
 }
 
-fn settle(connection: &Connection, subscription: &str, sequences: &[i64]) -> rusqlite::Result<()> {
+fn settle_all(
+    connection: &Connection,
+    subscription: &str,
+    sequences: &[i64],
+) -> rusqlite::Result<()> {
     let mut settle = connection.prepare_cached(SETTLE)?;
     for sequence in sequences {
         settle.execute(params![subscription, sequence])?;
@@ -358,25 +417,32 @@ pub(super) fn past(
     )
 }
 
-/// Forgets deliveries of a removed subscription, `limit` at most, and with the last ones their counts.
-pub(super) fn forget(
+/// Forgets a subscription and of its deliveries `limit` at most, with the last ones their counts; tells whether that was
+/// all of it.
+pub(super) fn remove(
     connection: &Connection,
     subscription: &str,
     limit: u64,
-) -> rusqlite::Result<u64> {
+) -> rusqlite::Result<bool> {
+    connection.execute("DELETE FROM subscriptions WHERE name = ?1", [subscription])?;
+    connection.execute(
+        "DELETE FROM first_attempts WHERE subscription = ?1",
+        [subscription],
+    )?;
     let forgotten = connection.execute(
         "DELETE FROM deliveries WHERE subscription = ?1 AND sequence IN (
             SELECT sequence FROM deliveries WHERE subscription = ?1 LIMIT ?2
         )",
         params![subscription, stored(limit)],
     )? as u64;
-    if forgotten < limit {
-        connection.execute(
-            "DELETE FROM delivery_counts WHERE subscription = ?1",
-            [subscription],
-        )?;
+    if forgotten == limit {
+        return Ok(false);
     }
-    Ok(forgotten)
+    connection.execute(
+        "DELETE FROM delivery_counts WHERE subscription = ?1",
+        [subscription],
+    )?;
+    Ok(true)
 }
 
 pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {

@@ -1,8 +1,12 @@
-//! The tables that version 3 of `state.db` adds, and the triggers that keep what would be dear to ask for.
+//! The tables that versions 3 and 4 of `state.db` add, and the triggers that keep what would be dear to ask for.
 //!
 //! A pending row `waits` while its lane has an older pending one; only those that don't are in the index by due time, so
 //! that a lane with a million rows costs as much as one with two. `copied` says that `copies` has the row's event, so
 //! that the log need not keep it; a copy goes when its row goes. `lane` has the 64 bits of an unsigned number.
+//!
+//! Most events are delivered by their first attempt, and nothing waits behind them. While that is under way they are in
+//! `first_attempts`, which has neither index nor trigger: a row there costs a fifth of one in `deliveries`. Whoever reads
+//! finds them in the view `first_deliveries` as rows like the others.
 
 pub(in crate::state) const TABLES: &str = "
     CREATE TABLE subscriptions (
@@ -107,6 +111,28 @@ pub(in crate::state) const TABLES: &str = "
     END;
     -- What an unfinished removal left of one with the same name.
     CREATE TRIGGER subscription_added AFTER INSERT ON subscriptions BEGIN
+        DELETE FROM deliveries WHERE subscription = new.name;
+    END;
+";
+
+/// What version 4 adds.
+pub(in crate::state) const FIRST_ATTEMPTS: &str = "
+    CREATE TABLE first_attempts (
+        subscription TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        command TEXT NOT NULL,
+        first_ms INTEGER NOT NULL,
+        due_ms INTEGER NOT NULL,
+        PRIMARY KEY (subscription, sequence)
+    ) WITHOUT ROWID;
+    CREATE VIEW first_deliveries AS
+        SELECT subscription, sequence, command, 'pending' AS status, 1 AS attempts, first_ms, due_ms, NULL AS lane,
+            'interrupted' AS reason, NULL AS detail, first_ms AS since_ms, 0 AS waits, 0 AS copied
+        FROM first_attempts;
+    DROP TRIGGER subscription_added;
+    -- What an unfinished removal left of one with the same name.
+    CREATE TRIGGER subscription_added AFTER INSERT ON subscriptions BEGIN
+        DELETE FROM first_attempts WHERE subscription = new.name;
         DELETE FROM deliveries WHERE subscription = new.name;
     END;
 ";

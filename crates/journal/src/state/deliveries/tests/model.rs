@@ -1,5 +1,7 @@
 //! Answers compared with those of a model that remembers everything.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -10,6 +12,10 @@ const NAMES: [&str; 2] = ["a", "b"];
 #[derive(Debug, Clone)]
 enum Turn {
     Filter,
+    /// A first attempt, in no lane.
+    Begin {
+        due_ms: u64,
+    },
     /// A first or a further attempt, also of a dead letter, in its lane or in another.
     Try {
         due_ms: u64,
@@ -42,6 +48,8 @@ struct Model {
     subscriptions: BTreeMap<String, Subscription>,
     rows: BTreeMap<(String, Sequence), Delivery>,
     copies: BTreeMap<(String, Sequence), String>,
+    /// Those of the rows that are under way for the first time.
+    first: BTreeSet<(String, Sequence)>,
     /// Events that a subscription was shown, whatever became of them.
     shown: BTreeMap<String, u64>,
 }
@@ -71,6 +79,10 @@ impl Model {
         // One change says one thing of a row.
         let is_named = change.settled.contains(&(name, sequence))
             || change
+                .begun
+                .iter()
+                .any(|attempt| attempt.subscription == name && attempt.sequence == sequence)
+            || change
                 .pending
                 .iter()
                 .any(|row| row.subscription == name && row.sequence == sequence)
@@ -89,6 +101,19 @@ impl Model {
                 subscription.filtered += 1;
                 *shown += 1;
             }
+            (Turn::Begin { due_ms }, None) => {
+                *shown += 1;
+                let row = pending(name, sequence, *due_ms);
+                change.begun.push(FirstAttempt {
+                    subscription: name,
+                    sequence,
+                    command: REMOVED,
+                    began_ms: row.first_ms,
+                    due_ms: row.due_ms,
+                });
+                self.rows.insert(key.clone(), row);
+                self.first.insert(key);
+            }
             (Turn::Try { due_ms, lane }, _) => {
                 *shown += u64::from(known.is_none());
                 subscription.dead -= u64::from(known == Some(DeliveryStatus::Dead));
@@ -96,12 +121,14 @@ impl Model {
                     lane: *lane,
                     ..pending(name, sequence, *due_ms)
                 };
+                self.first.remove(&key);
                 self.rows.insert(key, row.clone());
                 change.pending.push(row);
             }
             (Turn::Deliver, Some(DeliveryStatus::Pending)) => {
                 subscription.delivered += 1;
                 self.rows.remove(&key);
+                self.first.remove(&key);
                 self.copies.remove(&key);
                 change.settled.push((name, sequence));
             }
@@ -121,6 +148,7 @@ impl Model {
                 if let Some(body) = bodies(event.clone()) {
                     self.copies.insert(key.clone(), body);
                 }
+                self.first.remove(&key);
                 self.rows.insert(key, row.clone());
                 change.dead.push(DeadLetter {
                     delivery: row,
@@ -151,6 +179,7 @@ impl Model {
         self.subscriptions.remove(name);
         self.shown.remove(name);
         self.rows.retain(|(of, _), _| of != name);
+        self.first.retain(|(of, _)| of != name);
         self.copies.retain(|(of, _), _| of != name);
     }
 
@@ -181,6 +210,7 @@ impl Model {
         let mut due: Vec<Delivery> = pending
             .iter()
             .filter(|row| row.due_ms <= now_ms && !waits(row))
+            .filter(|row| !self.first.contains(&(name.to_owned(), row.sequence)))
             .map(|row| (*row).clone())
             .collect();
         due.sort_by_key(|row| (row.due_ms, row.sequence));
@@ -249,6 +279,7 @@ fn step() -> impl Strategy<Value = Step> {
     let lane = prop::option::of(prop_oneof![Just(0), Just(7), Just(u64::MAX)]);
     let turn = prop_oneof![
         1 => Just(Turn::Filter),
+        3 => (0..5_u64).prop_map(|due_ms| Turn::Begin { due_ms }),
         6 => (0..5_u64, lane).prop_map(|(due_ms, lane)| Turn::Try { due_ms, lane }),
         2 => Just(Turn::Deliver),
         2 => (0..5_u64, any::<bool>())
@@ -280,12 +311,13 @@ proptest! {
                     prop_assert_eq!(expired, model.expire(NAMES[name], before_ms));
                 }
                 Step::Remove { name } => {
-                    deliveries.remove(NAMES[name]).unwrap();
+                    prop_assert!(deliveries.remove(NAMES[name]).unwrap());
                     model.remove(NAMES[name]);
                 }
                 Step::Reopen => {
                     drop((state, deliveries));
                     (state, deliveries) = open(&dir);
+                    model.first.clear();
                 }
                 Step::Kill => {
                     let copied = tempfile::tempdir().unwrap();
@@ -295,6 +327,7 @@ proptest! {
                     drop((state, deliveries));
                     dir = copied;
                     (state, deliveries) = open(&dir);
+                    model.first.clear();
                 }
             }
             model.check(&state, &deliveries);
