@@ -1,28 +1,22 @@
-//! The courier: makes attempts on a thread of its own, and keeps their ends until the planner takes them.
+//! The courier: makes attempts as tasks beside the planner, and keeps their ends until the planner takes them.
 
 use std::{
-    io, mem,
-    sync::{Arc, Mutex, PoisonError},
-    thread::{self, JoinHandle},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use gateway_journal::Sequence;
-use tokio::{runtime::Handle, sync::Notify};
-use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tokio::sync::Notify;
 
 use crate::{
-    DeliverError, DeliverFailure, Subscriber,
+    DeliverError, DeliverFailure,
     flow::{Attempt, Ended},
 };
 
 /// Makes attempts. As many are under way as the flows begin.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Courier {
-    handle: Handle,
-    thread: JoinHandle<()>,
-    stop: CancellationToken,
     ends: Arc<Ends>,
 }
 
@@ -50,24 +44,7 @@ struct Teller {
 // === impl Courier ===
 
 impl Courier {
-    pub(crate) fn start() -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let (handle, stop) = (runtime.handle().clone(), CancellationToken::new());
-        let stopped = stop.clone();
-        let thread = thread::Builder::new()
-            .name("deliveries".to_owned())
-            .spawn(move || runtime.block_on(stopped.cancelled()))?;
-        Ok(Self {
-            handle,
-            thread,
-            stop,
-            ends: Arc::default(),
-        })
-    }
-
-    /// Makes an attempt, within its subscription's timeout.
+    /// Makes an attempt, within its subscription's timeout. To be called within the planner's runtime.
     pub(crate) fn send(&self, attempt: Attempt) {
         let mut teller = Teller {
             done: Some(Done {
@@ -79,7 +56,7 @@ impl Courier {
             ends: Arc::clone(&self.ends),
         };
         // It has a timeout, and is dropped with the runtime.
-        drop(self.handle.spawn(async move {
+        drop(tokio::spawn(async move {
             let began = Instant::now();
             let ended = attempt.subscriber.deliver(&attempt).await;
             if let Some(done) = &mut teller.done {
@@ -89,34 +66,22 @@ impl Courier {
         }));
     }
 
-    /// Closes a subscription's kept connections that are too old.
-    pub(crate) fn tidy(&self, subscriber: &Arc<Subscriber>) {
-        let subscriber = Arc::clone(subscriber);
-        // It does not wait for anything.
-        drop(self.handle.spawn(async move { subscriber.tidy() }));
-    }
-
     pub(crate) fn take(&self) -> Vec<Done> {
-        mem::take(
-            &mut *self
-                .ends
-                .done
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        mem::take(&mut *self.ends.done())
     }
 
     /// Returns at once when an attempt has ended since the last call.
     pub(crate) async fn news(&self) {
         self.ends.news.notified().await;
     }
+}
 
-    /// Drops what is under way. Blocks for a moment.
-    pub(crate) fn stop(self) {
-        self.stop.cancel();
-        if self.thread.join().is_err() {
-            error!("the deliveries' thread has died");
-        }
+// === impl Ends ===
+
+impl Ends {
+    fn done(&self) -> MutexGuard<'_, Vec<Done>> {
+        // The list is whole between any two statements.
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,13 +90,7 @@ impl Courier {
 impl Drop for Teller {
     fn drop(&mut self) {
         if let Some(done) = self.done.take() {
-            let mut dones = self
-                .ends
-                .done
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            dones.push(done);
-            drop(dones);
+            self.ends.done().push(done);
             self.ends.news.notify_one();
         }
     }

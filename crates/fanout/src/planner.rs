@@ -1,4 +1,5 @@
-//! The planner: one thread that reads the log for all subscriptions, saves what is to be done, and has it done.
+//! The planner: reads the log for all subscriptions, saves what is to be done, and has it done. One thread for it and the
+//! attempts, which are tasks beside it.
 //!
 //! It reads live at one position; a subscription without room is detached and reads for itself later, so that none holds
 //! up another. Nothing begins before it is saved. Start at [`Fanout::start`], then `step`.
@@ -8,7 +9,7 @@ mod steering;
 
 use std::{
     collections::BTreeMap,
-    io,
+    io, panic,
     sync::{Arc, OnceLock},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -114,7 +115,7 @@ pub enum PlanError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// No runtime or thread.
-    #[error("failed to start the fan-out's threads")]
+    #[error("failed to start the fan-out's thread")]
     Thread(#[from] io::Error),
 }
 
@@ -152,7 +153,7 @@ impl Fanout {
     /// When the state can't be read or written, or no thread can be had.
     pub fn start(parts: Parts, subscribers: Vec<Arc<Subscriber>>) -> Result<Self, PlanError> {
         let (steering, wishes) = Steering::new();
-        let mut planner = Planner::new(parts, wishes)?;
+        let mut planner = Planner::new(parts, wishes);
         planner.wanted = Some(subscribers);
         planner.configure()?;
         planner.report()?;
@@ -163,7 +164,13 @@ impl Fanout {
             .build()?;
         let thread = thread::Builder::new()
             .name("fanout".to_owned())
-            .spawn(move || runtime.block_on(planner.run()))?;
+            .spawn(move || {
+                // A task of its own: waking the thread's first future costs a system call each time, from itself, too.
+                let running = async { tokio::spawn(planner.run()).await };
+                if let Err(error) = runtime.block_on(running) {
+                    panic::resume_unwind(error.into_panic());
+                }
+            })?;
         Ok(Self {
             stop,
             deadline,
@@ -202,16 +209,16 @@ impl Fanout {
 // === impl Planner ===
 
 impl Planner {
-    fn new(parts: Parts, wishes: mpsc::Receiver<Wish>) -> Result<Self, PlanError> {
+    fn new(parts: Parts, wishes: mpsc::Receiver<Wish>) -> Self {
         let head = parts.journal.head();
         let position = head.borrow().sequence;
-        Ok(Self {
+        Self {
             reader: parts.journal.reader(),
             head,
             position,
             flows: Vec::new(),
             turn: 0,
-            courier: Courier::start()?,
+            courier: Courier::default(),
             wishes,
             moving: Vec::new(),
             board: Board::default(),
@@ -224,7 +231,7 @@ impl Planner {
             synced: Instant::now(),
             upkept: Upkept::new(),
             parts,
-        })
+        }
     }
 
     async fn run(mut self) {
@@ -245,6 +252,8 @@ impl Planner {
                 tokio::task::yield_now().await;
             } else {
                 self.wait().await;
+                // What else has ended by now is saved in the same transaction.
+                tokio::task::yield_now().await;
             }
         }
         self.finish().await;
@@ -393,10 +402,8 @@ impl Planner {
             flow.add_unsaved(&mut change);
         }
         self.parts.deliveries.save(&change)?;
-        for flow in &mut self.flows {
-            for attempt in flow.saved() {
-                self.courier.send(attempt);
-            }
+        for attempt in self.flows.iter_mut().flat_map(Flow::saved) {
+            self.courier.send(attempt);
         }
         Ok(())
     }
@@ -409,7 +416,7 @@ impl Planner {
         self.ticked = Instant::now();
         for flow in &mut self.flows {
             flow.look_again();
-            self.courier.tidy(flow.subscriber());
+            flow.subscriber().tidy();
         }
         let done = self.configure().and_then(|()| Ok(self.hasten()?));
         let done = done.and_then(|()| Ok(self.expire()?));
@@ -607,7 +614,6 @@ impl Planner {
             let error = Causes(&error);
             error!(%error, "what was delivered last is not saved; it is delivered again");
         }
-        self.courier.stop();
     }
 }
 
