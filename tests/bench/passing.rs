@@ -1,9 +1,10 @@
-//! How fast are events passed on, beside the same client without the gateway; how soon after the sync; and what do
-//! subscriptions cost the ack?
+//! How fast are events passed on, beside the same client without the gateway; how soon after the sync, also beside
+//! subscribers that misbehave; and what do subscriptions cost the ack?
 //!
 //! The sink is a stock `poem::Server` with a constant answer. A backlog is delivered by the gateway, then as many events
 //! by the gateway's own HTTP client from this process. Then events come at a fixed rate to a sink in this process, which
-//! knows when each was acked. Start at [`run`].
+//! knows when each was acked; alone, and beside one subscriber each that is silent, resets, answers 500, and begins a
+//! body of 100 MB. Start at [`run`].
 
 use std::{
     cell::RefCell,
@@ -19,6 +20,7 @@ use std::{
 use anyhow::{Context, ensure};
 use gateway_core::{Envelope, EventId, Proof};
 use gateway_fanout::{Client, Egress, Message, Secret, Secrets};
+use gateway_test_support::{Manner, Sink};
 use rustls::RootCertStore;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -101,19 +103,36 @@ pub(crate) async fn run(arguments: &PassingArguments) -> anyhow::Result<()> {
     }
     print(&format!("\nmedian ratio {:.2}\n\n", median(ratios)))?;
     print(
-        "| from the ack to the sink, ms | events | p50 | p99 | longest |\n|---|--:|--:|--:|--:|\n",
+        "| from the ack to the sink, ms | events | p50 | p99 | longest | acks: p99 |\n|---|--:|--:|--:|--:|--:|\n",
     )?;
-    for round in 1..=arguments.rounds {
-        let delays = delays(arguments).await?;
-        let delay = |per_mille| milliseconds(delays.quantile(per_mille));
-        print(&format!(
-            "| {round} | {} | {:.2} | {:.2} | {:.2} |\n",
-            delays.total(),
-            delay(500),
-            delay(990),
-            delay(1000),
-        ))?;
+    let mut p99s = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
+    for _ in 0..arguments.rounds {
+        for (manners, [of_events, of_acks]) in [Vec::new(), hostile()].into_iter().zip(&mut p99s) {
+            let beside = if manners.is_empty() {
+                "alone"
+            } else {
+                "beside four that misbehave"
+            };
+            let Times { delays, acks } = times(arguments, manners).await?;
+            let delay = |per_mille| milliseconds(delays.quantile(per_mille));
+            let ack = milliseconds(acks.quantile(990));
+            print(&format!(
+                "| {beside} | {} | {:.2} | {:.2} | {:.2} | {ack:.2} |\n",
+                delays.total(),
+                delay(500),
+                delay(990),
+                delay(1000),
+            ))?;
+            of_events.push(delay(990));
+            of_acks.push(ack);
+        }
     }
+    let [alone, beside] = p99s.map(|p99s| p99s.map(median));
+    print(&format!(
+        "\nmedian p99 beside them: events {:.2} times, acks {:.2} times what it is alone\n",
+        beside[0] / alone[0],
+        beside[1] / alone[1],
+    ))?;
     print(
         "\n| subscriptions | acks | CPU µs each on the callbacks' threads | p50 ms | p99 ms |\n|--:|--:|--:|--:|--:|\n",
     )?;
@@ -136,9 +155,14 @@ async fn drain(arguments: &PassingArguments) -> anyhow::Result<Drained> {
     let directory = tempfile::tempdir_in(&arguments.directory)?;
     let directory = directory.path();
     let cpus = arguments.server_cpus.as_deref();
-    fill::fill(&directory.join("journal"), arguments.events).await?;
+    let journal = directory.join("journal");
+    fill::fill(&journal, arguments.events).await?;
+    // An outage leaves no index to be built.
+    let mut indexing = Gateway::start(&journal, cpus).await?;
+    indexing.caught_up(DRAIN_MAX).await?;
+    indexing.server.terminate().await?;
     let (_sink, address) = peers::start(Role::Poem, true, directory, cpus)?;
-    let configuration = subscriptions(directory, 1, address, arguments.concurrency)?;
+    let configuration = subscriptions(directory, &[address], arguments.concurrency)?;
     let gateway = Gateway::configured(&configuration, directory, cpus).await?;
     let (since, before) = (Instant::now(), gateway.server.cpu_time()?);
     let begun = delivered(&gateway)?;
@@ -222,16 +246,15 @@ fn delivered(gateway: &Gateway) -> anyhow::Result<f64> {
     Ok(line.map_or(Ok(0.0), |value| value.trim().parse())?)
 }
 
-/// The configuration of so many subscriptions to one sink.
+/// The configuration of a subscription to each of the sinks.
 fn subscriptions(
     directory: &Path,
-    count: usize,
-    sink: SocketAddr,
+    sinks: &[SocketAddr],
     concurrency: usize,
 ) -> anyhow::Result<String> {
     let secret = directory.join("sink.secret");
     fs::write(&secret, SECRET)?;
-    let tables = (0..count).map(|number| {
+    let tables = sinks.iter().enumerate().map(|(number, sink)| {
         format!(
             "[subscriptions.sink{number}]\nurl = \"http://{sink}/callback\"\n\
              networks = [\"127.0.0.0/8\"]\nsecret_files = [\"{}\"]\nstart = \"beginning\"\n\
@@ -242,22 +265,43 @@ fn subscriptions(
     Ok(tables.collect())
 }
 
-/// How long after their acks events reach a sink.
-async fn delays(arguments: &PassingArguments) -> anyhow::Result<Histogram> {
+/// What subscribers do that nobody would miss.
+fn hostile() -> Vec<Manner> {
+    let mut endless = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n".to_vec();
+    endless.resize(1 << 20, b'x');
+    let error = Manner::Answer(500, String::new());
+    vec![Manner::Silence, Manner::Reset, error, Manner::Raw(endless)]
+}
+
+struct Times {
+    /// How long after their acks events reach a sink.
+    delays: Histogram,
+    /// How long acks take.
+    acks: Histogram,
+}
+
+/// Sends events at a fixed rate that a sink gets, and one subscriber of each of the `manners`.
+async fn times(arguments: &PassingArguments, manners: Vec<Manner>) -> anyhow::Result<Times> {
     let directory = tempfile::tempdir_in(&arguments.directory)?;
     let directory = directory.path();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = listener.local_addr()?;
-    let configuration = subscriptions(directory, 1, address, arguments.concurrency)?;
+    let mut sinks = vec![listener.local_addr()?];
+    let others: Vec<Sink> = manners
+        .into_iter()
+        .map(Sink::start)
+        .collect::<Result<_, _>>()?;
+    sinks.extend(others.iter().map(Sink::address));
+    let configuration = subscriptions(directory, &sinks, arguments.concurrency)?;
     let cpus = arguments.server_cpus.as_deref();
     let gateway = Gateway::configured(&configuration, directory, cpus).await?;
     let (seen, delays) = (Seen::default(), Rc::new(RefCell::new(Histogram::new())));
+    let acks = Rc::new(RefCell::new(Histogram::new()));
     let sink = tokio::task::spawn_local(accept(listener, Rc::clone(&seen), Rc::clone(&delays)));
     let every = Duration::from_secs(1) * u32::try_from(CONNECTIONS)? / arguments.rate.max(1);
     let until = Instant::now() + Duration::from_secs(arguments.seconds);
     let mut senders = JoinSet::new();
     for number in 0..CONNECTIONS {
-        let (seen, delays) = (Rc::clone(&seen), Rc::clone(&delays));
+        let (seen, delays, acks) = (Rc::clone(&seen), Rc::clone(&delays), Rc::clone(&acks));
         let target = gateway.callbacks;
         senders.spawn_local(async move {
             let mut connection = Connection::open(target).await?;
@@ -268,7 +312,9 @@ async fn delays(arguments: &PassingArguments) -> anyhow::Result<Histogram> {
                 deletions::write(&mut body, serial);
                 let target = gateway::target(target, Callbacks::Deletions);
                 let request = load::numbered(&target, serial);
+                let sent = Instant::now();
                 let answer = connection.exchange(&request).await?;
+                acks.borrow_mut().record(sent.elapsed());
                 ensure!(answer.status == 200, "status {}", answer.status);
                 met(&seen, &delays, body, true);
                 serial += CONNECTIONS;
@@ -288,7 +334,10 @@ async fn delays(arguments: &PassingArguments) -> anyhow::Result<Histogram> {
     }
     sink.abort();
     gateway.server.terminate().await?;
-    Ok(Rc::try_unwrap(delays).map_or_else(|shared| shared.borrow().clone(), RefCell::into_inner))
+    Ok(Times {
+        delays: delays.borrow().clone(),
+        acks: acks.borrow().clone(),
+    })
 }
 
 /// An event was acked, or has reached the sink. With the second of both its delay is known; 0 when the sink was first.
@@ -344,7 +393,7 @@ async fn acks(arguments: &PassingArguments, count: usize) -> anyhow::Result<Stri
     let directory = directory.path();
     let cpus = arguments.server_cpus.as_deref();
     let (_sink, address) = peers::start(Role::Poem, true, directory, cpus)?;
-    let configuration = subscriptions(directory, count, address, arguments.concurrency)?;
+    let configuration = subscriptions(directory, &vec![address; count], arguments.concurrency)?;
     let gateway = Gateway::configured(&configuration, directory, cpus).await?;
     let target = gateway::target(gateway.callbacks, Callbacks::Deletions);
     let shape = Shape {
