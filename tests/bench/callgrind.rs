@@ -34,6 +34,44 @@ pub(crate) fn command(program: &Path, log: &Path) -> Command {
     command
 }
 
+/// `program` under callgrind, which writes one file for each thread into `directory` when the process ends.
+pub(crate) fn command_by_thread(program: &Path, directory: &Path) -> Command {
+    let mut command = Command::new("valgrind");
+    command
+        .args(["--tool=callgrind", "--separate-threads=yes"])
+        .arg(format!(
+            "--callgrind-out-file={}",
+            directory.join("threads").display()
+        ))
+        .arg(format!("--log-file={}", directory.join("log").display()))
+        .arg(program);
+    command
+}
+
+/// The instructions that callgrind counted in `directory`, of the threads that ran a function with `function` in its
+/// name.
+pub(crate) fn collected_by_threads_with(directory: &Path, function: &str) -> anyhow::Result<u64> {
+    let mut instructions = None;
+    for file in fs::read_dir(directory)? {
+        let file = file?;
+        if !file.file_name().to_string_lossy().starts_with("threads-") {
+            continue;
+        }
+        let text = fs::read_to_string(file.path())?;
+        let mut lines = text.lines();
+        if lines.any(|line| line.starts_with("fn=") && line.contains(function)) {
+            let mut lines = text.lines();
+            let totals = lines.find_map(|line| line.strip_prefix("totals: "));
+            let totals: u64 = totals
+                .context("callgrind wrote no totals")?
+                .trim()
+                .parse()?;
+            instructions = Some(instructions.unwrap_or(0) + totals);
+        }
+    }
+    instructions.with_context(|| format!("no thread ran {function}"))
+}
+
 /// The count that callgrind left in `log`: `==123== Collected : 456`.
 pub(crate) fn collected(log: &Path) -> anyhow::Result<u64> {
     let text = fs::read_to_string(log)?;

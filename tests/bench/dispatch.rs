@@ -78,6 +78,9 @@ pub(crate) struct PrepareArguments {
 pub(crate) struct HostArguments {
     /// With which plug-ins.
     installed: Plugins,
+    /// A file beside the environment.
+    #[arg(long)]
+    config: Option<PathBuf>,
 }
 
 /// Which plug-ins are installed.
@@ -156,13 +159,14 @@ pub(crate) fn prepare(arguments: &PrepareArguments) -> anyhow::Result<()> {
 pub(crate) fn host(arguments: &HostArguments) -> anyhow::Result<()> {
     let environment = std::env::vars().filter(|(name, _)| name.starts_with("GATEWAY_"));
     let environment = environment.collect();
+    let config = arguments.config.as_deref();
     match arguments.installed {
         Plugins::One => {
             let callbacks = Callbacks::new().with(FriendDelete);
-            serve(None, environment, callbacks, Durability::Synced)?;
+            serve(config, environment, callbacks, Durability::Synced)?;
         }
         Plugins::All => serve(
-            None,
+            config,
             environment,
             callbacks::installed(),
             Durability::Synced,

@@ -31,6 +31,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
+    callgrind,
     connection::Connection,
     deletions,
     figures::{float, median, milliseconds, print},
@@ -80,6 +81,12 @@ const MANY: usize = 10;
 
 /// Between two looks at the metrics.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How long acks are counted, under callgrind.
+const COUNTED: Duration = Duration::from_secs(20);
+
+/// Of the thread that acks.
+const ACKING: &str = "gateway_server::ingest";
 
 /// A backlog that takes longer has failed.
 const DRAIN_MAX: Duration = Duration::from_mins(30);
@@ -133,6 +140,19 @@ pub(crate) async fn run(arguments: &PassingArguments) -> anyhow::Result<()> {
         beside[0] / alone[0],
         beside[1] / alone[1],
     ))?;
+    if callgrind::can_count() {
+        let mut each = Vec::new();
+        for subscriptions in [0, MANY] {
+            each.push(ack_instructions(arguments, subscriptions).await?);
+        }
+        if let [none, many] = each[..] {
+            print(&format!(
+                "\ninstructions of an ack on the callbacks' thread: {none:.0} without subscriptions, {many:.0} beside \
+                 {MANY}, {:.3} times\n",
+                many / none
+            ))?;
+        }
+    }
     print(
         "\n| subscriptions | acks | CPU µs each on the callbacks' threads | p50 ms | p99 ms |\n|--:|--:|--:|--:|--:|\n",
     )?;
@@ -419,4 +439,48 @@ async fn acks(arguments: &PassingArguments, count: usize) -> anyhow::Result<Stri
         milliseconds(tally.latencies.quantile(500)),
         milliseconds(tally.latencies.quantile(990)),
     ))
+}
+
+/// Instructions of an ack, on the thread that gives it, beside so many subscriptions. What the thread does without
+/// callbacks falls out.
+async fn ack_instructions(arguments: &PassingArguments, count: usize) -> anyhow::Result<f64> {
+    let few = Shape {
+        connections: 1,
+        rate: Some(5),
+    };
+    let more = Shape {
+        connections: 1,
+        rate: None,
+    };
+    let (few, fewer) = counted(arguments, count, few).await?;
+    let (more, most) = counted(arguments, count, more).await?;
+    Ok((float(more) - float(few)) / (float(most) - float(fewer)))
+}
+
+/// Instructions of the callbacks' thread under a load, and how many acks it has given.
+async fn counted(
+    arguments: &PassingArguments,
+    count: usize,
+    shape: Shape,
+) -> anyhow::Result<(u64, u64)> {
+    let directory = tempfile::tempdir_in(&arguments.directory)?;
+    let directory = directory.path();
+    let (_sink, address) = peers::start(Role::Poem, true, directory, None)?;
+    let config = directory.join("gateway.toml");
+    let sinks = vec![address; count];
+    fs::write(
+        &config,
+        subscriptions(directory, &sinks, arguments.concurrency)?,
+    )?;
+    let mut command = callgrind::command_by_thread(&std::env::current_exe()?, directory);
+    command.args(["host", "all", "--config"]).arg(&config);
+    let gateway = Gateway::launch(command, &directory.join("journal"), None).await?;
+    let target = gateway::target(gateway.callbacks, Callbacks::Deletions);
+    let load = Load::start(target, shape, 0);
+    sleep(COUNTED).await;
+    let tally = load.stop().await;
+    ensure!(tally.failures() == 0, "not all callbacks were acked");
+    gateway.server.terminate().await?;
+    let instructions = callgrind::collected_by_threads_with(directory, ACKING)?;
+    Ok((instructions, tally.latencies.total()))
 }
