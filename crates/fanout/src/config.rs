@@ -27,7 +27,7 @@ pub struct SubscriptionConfig {
     /// Whether it gets simulated events, too.
     #[serde(default)]
     pub simulated: bool,
-    /// Where a new subscription starts: `now`, `beginning`, or a time.
+    /// Where a new subscription starts: `now`, `beginning`, or a time; one that is still to come means now.
     #[serde(default = "SubscriptionConfig::start")]
     pub start: String,
     /// Files with a secret of Standard Webhooks each, `whsec_…`, the newest first; several while one is being changed.

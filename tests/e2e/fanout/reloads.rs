@@ -112,6 +112,8 @@ rate = 0
 concurrency = 0
 timeout = "0s"
 retries = []
+give_up_after = "366days"
+dead_letters = "1000000years"
 start = "some day"
 "#
     ));
@@ -130,6 +132,8 @@ start = "some day"
         "concurrency",
         "timeout",
         "retries",
+        "give_up_after",
+        "dead_letters",
         "start",
     ] {
         let key = format!("subscriptions.odd.{key}");

@@ -114,8 +114,6 @@ pub enum DeliveryReason {
     Gone,
     /// No answer in time.
     Timeout,
-    /// The host's name has no address.
-    Resolve,
     /// Its address is none that the subscription may call.
     Refused,
     /// No connection.
@@ -257,20 +255,6 @@ impl Deliveries {
         limit: usize,
     ) -> Result<Vec<Delivery>, StateError> {
         self.read(|connection| row::due(connection, subscription, now_ms, limit))
-    }
-
-    /// When the next one is due that [`Deliveries::due`] would give.
-    ///
-    /// # Errors
-    ///
-    /// [`StateError::Read`].
-    pub fn next_due(&self, subscription: &str) -> Result<Option<u64>, StateError> {
-        self.read(|connection| {
-            let next: Option<i64> = connection
-                .prepare_cached(row::NEXT_DUE)?
-                .query_row([subscription], |row| row.get(0))?;
-            Ok(next.map(restored))
-        })
     }
 
     /// Makes due at `now_ms` what is due after `beyond_ms`, which only a clock that was set back has left, in several

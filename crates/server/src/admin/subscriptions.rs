@@ -104,7 +104,7 @@ pub(crate) struct DeliveryInfo {
     status: DeliveryState,
     /// How many attempts were started.
     attempts: u32,
-    /// Why the last one failed: `status`, `gone`, `redirect`, `timeout`, `resolve`, `refused`, `connect`, `tls`, `reset`,
+    /// Why the last one failed: `status`, `gone`, `redirect`, `timeout`, `refused`, `connect`, `tls`, `reset`,
     /// `unreadable`, `interrupted` (under way, or cut short by the gateway's end), `damaged`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,

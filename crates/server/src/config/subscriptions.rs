@@ -24,6 +24,12 @@ const SECRETS_MAX: usize = 4;
 /// The longest that an attempt may take.
 const TIMEOUT_MAX: Duration = Duration::from_mins(1);
 
+/// The longest pause, and the longest that a delivery or a dead letter is kept.
+const KEPT_MAX: Duration = Duration::from_hours(365 * 24);
+
+/// Pauses that a schedule has.
+const RETRIES_MAX: usize = 64;
+
 /// Checks the subscriptions and reads what their keys name.
 pub(super) fn check_subscriptions(
     config: &Config,
@@ -64,10 +70,19 @@ fn check_capacities(name: &str, config: &SubscriptionConfig, problems: &mut Vec<
         let expected = "expected more than 0s, and at most 1m";
         problems.push(Problem::new(key(name, "timeout"), expected));
     }
-    let is_short = |pause: &Duration| *pause < Duration::from_millis(100);
-    if config.retries.is_empty() || config.retries.iter().any(is_short) {
-        let expected = "expected at least one pause, each of 100ms or more";
+    let is_pause = |pause: &Duration| (Duration::from_millis(100)..=KEPT_MAX).contains(pause);
+    let pauses = config.retries.len();
+    if !(1..=RETRIES_MAX).contains(&pauses) || !config.retries.iter().all(is_pause) {
+        let expected = format!("expected 1 to {RETRIES_MAX} pauses, each of 100ms to 365days");
         problems.push(Problem::new(key(name, "retries"), expected));
+    }
+    for (part, kept) in [
+        ("give_up_after", config.give_up_after),
+        ("dead_letters", config.dead_letters),
+    ] {
+        if kept > KEPT_MAX {
+            problems.push(Problem::new(key(name, part), "expected at most 365days"));
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Delivery, DeliveryStatus, Subscription, row};
 use crate::{
-    Sequence, StoredEvent,
+    Sequence,
     sqlite::{restored, stored},
     state::{StateError, StateReader},
 };
@@ -75,15 +75,6 @@ impl StateReader {
         self.read(subscriptions)
     }
 
-    /// How many deliveries there are, by subscription and status, as [`super::Deliveries::counts`].
-    ///
-    /// # Errors
-    ///
-    /// [`StateError::Read`].
-    pub fn delivery_counts(&self) -> Result<BTreeMap<(String, DeliveryStatus), u64>, StateError> {
-        self.read(counts)
-    }
-
     /// Deliveries that are not over, of events below `before`: about `limit` at most, for those of one event stay
     /// together. A page can be short or empty and have a next one: a filter by command looks at a bounded number.
     ///
@@ -132,19 +123,6 @@ impl StateReader {
                 .optional()?;
             Ok(time.map(restored))
         })
-    }
-
-    /// The event that a dead letter took along, or one that is tried again; `None` when it has none, or it is damaged.
-    ///
-    /// # Errors
-    ///
-    /// [`StateError::Read`].
-    pub fn copied_event(
-        &self,
-        subscription: &str,
-        sequence: Sequence,
-    ) -> Result<Option<StoredEvent>, StateError> {
-        self.read(|connection| row::copied(connection, subscription, sequence))
     }
 }
 

@@ -21,9 +21,6 @@ const DETAIL_BYTES_MAX: usize = 256;
 pub(super) const DUE: &str = "SELECT * FROM deliveries
     WHERE status = 'pending' AND waits = 0 AND subscription = ?1 AND due_ms <= ?2 ORDER BY due_ms, sequence LIMIT ?3";
 
-pub(super) const NEXT_DUE: &str = "SELECT min(due_ms) FROM deliveries
-    WHERE status = 'pending' AND waits = 0 AND subscription = ?1";
-
 pub(super) const LATEST_DUE: &str = "SELECT max(due_ms) FROM deliveries
     WHERE status = 'pending' AND waits = 0 AND subscription = ?1";
 
@@ -70,12 +67,11 @@ const STATUSES: [(DeliveryStatus, &str); 2] = [
     (DeliveryStatus::Dead, "dead"),
 ];
 
-const REASONS: [(DeliveryReason, &str); 12] = [
+const REASONS: [(DeliveryReason, &str); 11] = [
     (DeliveryReason::Status, "status"),
     (DeliveryReason::Redirect, "redirect"),
     (DeliveryReason::Gone, "gone"),
     (DeliveryReason::Timeout, "timeout"),
-    (DeliveryReason::Resolve, "resolve"),
     (DeliveryReason::Refused, "refused"),
     (DeliveryReason::Connect, "connect"),
     (DeliveryReason::Tls, "tls"),
