@@ -3,8 +3,8 @@
 //!
 //! The sink is a stock `poem::Server` with a constant answer. A backlog is delivered by the gateway, then as many events
 //! by the gateway's own HTTP client from this process. Then events come at a fixed rate to a sink in this process, which
-//! knows when each was acked; alone, and beside one subscriber each that is silent, resets, answers 500, and begins a
-//! body of 100 MB. Start at [`run`].
+//! knows when each was acked; alone, and beside one subscriber each that is silent, resets, answers 500, and never
+//! ends a body of 100 MB. Start at [`run`].
 
 use std::{
     cell::RefCell,
@@ -288,7 +288,7 @@ fn subscriptions(
 /// What subscribers do that nobody would miss.
 fn hostile() -> Vec<Manner> {
     let mut endless = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n".to_vec();
-    endless.resize(1 << 20, b'x');
+    endless.resize(16 << 10, b'x');
     let error = Manner::Answer(500, String::new());
     vec![Manner::Silence, Manner::Reset, error, Manner::Raw(endless)]
 }

@@ -66,8 +66,13 @@ impl Courier {
         }));
     }
 
-    pub(crate) fn take(&self) -> Vec<Done> {
-        mem::take(&mut *self.ends.done())
+    /// Attempts that have ended, those that did first, `most` of them; and whether that is all.
+    pub(crate) fn take(&self, most: usize) -> (Vec<Done>, bool) {
+        let mut done = self.ends.done();
+        if done.len() <= most {
+            return (mem::take(&mut *done), true);
+        }
+        (done.drain(..most).collect(), false)
     }
 
     /// Returns at once when an attempt has ended since the last call.

@@ -131,6 +131,12 @@ const CATCH_UP: ReadLimit = ReadLimit {
     bytes: 1 << 20,
 };
 
+/// Attempts that are taken back at once. A row for each that has failed may have to be written, and the others wait.
+const ENDED_MAX: usize = 64;
+
+/// Later attempts of one subscription that begin at once: each reads its event, and writes a row.
+const DUE_MAX: usize = 32;
+
 /// How often it looks after what is due, and after its bookkeeping.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -294,9 +300,12 @@ impl Planner {
             self.save()?;
         }
         self.tick();
-        self.collect();
-        self.save()?;
-        let mut is_behind = self.go_on_moving()?;
+        let mut is_behind = self.collect();
+        // Whoever asks the state must find what has ended; else that is saved together with what begins.
+        if !self.moving.is_empty() || self.may_retry() {
+            self.save()?;
+        }
+        is_behind |= self.go_on_moving()?;
         self.retry();
         is_behind |= self.remove()?;
         is_behind |= self.read_live()?;
@@ -309,10 +318,11 @@ impl Planner {
         Ok(is_behind)
     }
 
-    /// Takes back the attempts that have ended.
-    fn collect(&mut self) {
+    /// Takes back attempts that have ended; tells whether there are more.
+    fn collect(&mut self) -> bool {
         let (now, now_ms) = (Instant::now(), now_ms());
-        for done in self.courier.take() {
+        let (ended, is_all) = self.courier.take(ENDED_MAX);
+        for done in ended {
             let Done {
                 subscription,
                 sequence,
@@ -325,6 +335,12 @@ impl Planner {
                 flow.ended(sequence, ended, jitter(), now, now_ms);
             }
         }
+        !is_all
+    }
+
+    fn may_retry(&self) -> bool {
+        let now = Instant::now();
+        self.flows.iter().any(|flow| flow.room_for_due(now) > 0)
     }
 
     /// Begins the later attempts that are due.
@@ -598,15 +614,15 @@ impl Planner {
         let deadline = self.deadline.get().copied().unwrap_or_else(Instant::now);
         let is_unsent = |flow: &mut Flow| flow.drop_unsent();
         self.flows.iter_mut().for_each(is_unsent);
-        self.collect();
+        while self.collect() {}
         while self.flows.iter().any(|flow| flow.under_way() > 0)
             && timeout_at(deadline.into(), self.courier.news())
                 .await
                 .is_ok()
         {
-            self.collect();
+            while self.collect() {}
         }
-        self.collect();
+        while self.collect() {}
         if self.flows.iter().any(|flow| flow.under_way() > 0) {
             warn!("attempts are still under way; they are made again after the next start");
         }
@@ -695,7 +711,7 @@ fn retry(
     log_id: Uuid,
     now: Instant,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let room = flow.room_for_due(now);
+    let room = flow.room_for_due(now).min(DUE_MAX);
     if room == 0 {
         return Ok(());
     }
