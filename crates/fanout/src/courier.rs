@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::{
     DeliverError, DeliverFailure,
-    flow::{Attempt, Ended},
+    flow::{Attempt, Ended, FlowId},
 };
 
 /// Makes attempts. As many are under way as the flows begin.
@@ -23,6 +23,7 @@ pub(crate) struct Courier {
 /// An attempt that has ended.
 #[derive(Debug)]
 pub(crate) struct Done {
+    pub(crate) flow: FlowId,
     pub(crate) subscription: Arc<str>,
     pub(crate) sequence: Sequence,
     pub(crate) ended: Ended,
@@ -48,6 +49,7 @@ impl Courier {
     pub(crate) fn send(&self, attempt: Attempt) {
         let mut teller = Teller {
             done: Some(Done {
+                flow: attempt.flow,
                 subscription: Arc::clone(&attempt.subscriber.name),
                 sequence: attempt.decoded.sequence(),
                 ended: Err(lost()),

@@ -6,7 +6,10 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     mem,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -35,6 +38,10 @@ pub(crate) struct Decoded {
     pub(crate) time: Option<EventTime>,
 }
 
+/// Tells flows apart, also those of one name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FlowId(u64);
+
 /// A subscription at work.
 #[derive(Debug)]
 #[expect(
@@ -42,6 +49,7 @@ pub(crate) struct Decoded {
     reason = "four questions, of which any may be answered so"
 )]
 pub(crate) struct Flow {
+    id: FlowId,
     subscriber: Arc<Subscriber>,
     /// As it is to be saved.
     row: Subscription,
@@ -77,7 +85,7 @@ pub(crate) struct Flow {
 struct Unsaved {
     has_moved: bool,
     /// Under way, without a row yet and in no lane.
-    begun: Vec<Sequence>,
+    first_attempts: Vec<Sequence>,
     pending: Vec<Delivery>,
     settled: Vec<Sequence>,
     dead: Vec<(Delivery, Option<Arc<Decoded>>)>,
@@ -86,6 +94,8 @@ struct Unsaved {
 /// An attempt that is about to be made.
 #[derive(Debug)]
 pub(crate) struct Attempt {
+    /// Whose it is: a subscription that was removed and came back has another flow, with events of the same numbers.
+    pub(crate) flow: FlowId,
     pub(crate) subscriber: Arc<Subscriber>,
     pub(crate) decoded: Arc<Decoded>,
     /// Counted from 1.
@@ -164,8 +174,10 @@ impl Flow {
         lanes: BTreeMap<u64, u64>,
         now: Instant,
     ) -> Self {
+        static FLOWS: AtomicU64 = AtomicU64::new(0);
         let config = &subscriber.config;
         Self {
+            id: FlowId(FLOWS.fetch_add(1, Ordering::Relaxed)),
             pace: Pace::new(config.rate, config.concurrency, now),
             was_later: false,
             read: row.cursor,
@@ -187,6 +199,10 @@ impl Flow {
             row,
             subscriber,
         }
+    }
+
+    pub(crate) fn id(&self) -> FlowId {
+        self.id
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -440,12 +456,12 @@ impl Flow {
         if is_behind {
             return self.unsaved.pending.push(delivery);
         }
-        let begun = self.begin(delivery, decoded, now, now_ms);
+        let delivery = self.begin(delivery, decoded, now, now_ms);
         if lane.is_some() {
-            let delivery = begun.clone();
+            let delivery = delivery.clone();
             self.unsaved.pending.push(delivery);
         } else {
-            self.unsaved.begun.push(sequence);
+            self.unsaved.first_attempts.push(sequence);
         }
     }
 
@@ -472,6 +488,7 @@ impl Flow {
         delivery.since_ms = now_ms;
         self.pace.start(now);
         self.starting.push(Attempt {
+            flow: self.id,
             subscriber: Arc::clone(&self.subscriber),
             decoded: Arc::clone(&decoded),
             number: delivery.attempts,
@@ -556,7 +573,8 @@ impl Flow {
         if self.is_heavy() {
             return None;
         }
-        self.pace.opens_at(self.under_way.len())
+        let opens = self.pace.opens_at(self.under_way.len())?;
+        Some(self.stalled_until.map_or(opens, |until| opens.max(until)))
     }
 
     /// How many attempts may begin now.
@@ -593,13 +611,13 @@ impl Flow {
     pub(crate) fn is_unsaved(&self) -> bool {
         let Unsaved {
             has_moved,
-            begun,
+            first_attempts,
             pending,
             settled,
             dead,
         } = &self.unsaved;
         *has_moved
-            || !begun.is_empty()
+            || !first_attempts.is_empty()
             || !pending.is_empty()
             || !settled.is_empty()
             || !dead.is_empty()
@@ -613,9 +631,10 @@ impl Flow {
         }
         let settled = unsaved.settled.iter().map(|sequence| (name, *sequence));
         change.settled.extend(settled);
-        let begun = unsaved.begun.iter();
-        let begun = begun.filter_map(|sequence| self.under_way.get(sequence));
-        change.begun.extend(begun.map(UnderWay::first_attempt));
+        let first = unsaved.first_attempts.iter();
+        let first = first.filter_map(|sequence| self.under_way.get(sequence));
+        let first = first.map(UnderWay::first_attempt);
+        change.first_attempts.extend(first);
         change.pending.extend(unsaved.pending.iter().cloned());
         let dead = unsaved.dead.iter();
         change
@@ -657,14 +676,22 @@ impl Flow {
         self.is_attached = false;
     }
 
-    /// Takes back attempts that could not be saved and so were not made: their rows are due again as they are.
-    pub(crate) fn drop_unsent(&mut self) {
-        self.unsaved.begun.clear();
+    /// Takes back attempts that could not be saved and so were not made: their rows are due as if nothing had been tried.
+    pub(crate) fn drop_unsent(&mut self, now_ms: u64) {
+        self.unsaved.first_attempts.clear();
         for attempt in mem::take(&mut self.starting) {
-            self.under_way_bytes -= attempt.decoded.body.len();
-            let under_way = self.under_way.remove(&attempt.decoded.sequence());
-            let rows = under_way.map(|under_way| under_way.delivery);
-            self.unsaved.pending.extend(rows);
+            let Some(under_way) = self.under_way.remove(&attempt.decoded.sequence()) else {
+                continue;
+            };
+            self.under_way_bytes -= under_way.decoded.body.len();
+            let mut delivery = under_way.delivery;
+            delivery.attempts -= 1;
+            delivery.due_ms = now_ms;
+            if delivery.attempts == 0 {
+                delivery.first_ms = 0;
+                delivery.reason = None;
+            }
+            self.unsaved.pending.push(delivery);
         }
     }
 

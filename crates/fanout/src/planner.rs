@@ -8,8 +8,8 @@ mod moving;
 mod steering;
 
 use std::{
-    collections::BTreeMap,
-    io, panic,
+    collections::{BTreeMap, BTreeSet},
+    io, mem, panic,
     sync::{Arc, OnceLock},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -93,14 +93,21 @@ struct Planner {
     wanted: Option<Vec<Arc<Subscriber>>>,
     /// Subscriptions of which the state has something left that nobody wants.
     removed: Vec<String>,
+    /// Whether a power cut could still take the cursor of a new subscription.
+    is_unsynced: bool,
     /// Everything that was saved before is on the disk, also after a power cut.
     synced: Instant,
     upkept: Upkept,
 }
 
-/// When dead letters were looked through, and by which clock they grow old.
+/// What was done of the upkeep, and by which clock dead letters grow old.
 struct Upkept {
+    /// When all dead letters that were old enough were forgotten.
     last: Instant,
+    /// Whether there are further pieces to do at once.
+    has_more: bool,
+    /// By subscription, how much was made due of what is being made due.
+    hastened: BTreeMap<String, u64>,
     began: Instant,
     began_ms: u64,
 }
@@ -132,10 +139,10 @@ const CATCH_UP: ReadLimit = ReadLimit {
 };
 
 /// Attempts that are taken back at once. A row for each that has failed may have to be written, and the others wait.
-const ENDED_MAX: usize = 64;
+const ENDED_MAX: usize = 32;
 
 /// Later attempts of one subscription that begin at once: each reads its event, and writes a row.
-const DUE_MAX: usize = 32;
+const DUE_MAX: usize = 8;
 
 /// How often it looks after what is due, and after its bookkeeping.
 const TICK: Duration = Duration::from_millis(250);
@@ -234,6 +241,7 @@ impl Planner {
             stalled_until: None,
             wanted: None,
             removed: Vec::new(),
+            is_unsynced: false,
             synced: Instant::now(),
             upkept: Upkept::new(),
             parts,
@@ -299,13 +307,13 @@ impl Planner {
         if self.stalled_until.take().is_some() {
             self.save()?;
         }
-        self.tick();
-        let mut is_behind = self.collect();
+        let mut is_behind = self.tick();
+        is_behind |= self.collect();
         // Whoever asks the state must find what has ended; else that is saved together with what begins.
         if !self.moving.is_empty() || self.may_retry() {
             self.save()?;
         }
-        is_behind |= self.go_on_moving()?;
+        is_behind |= self.go_on_moving();
         self.retry();
         is_behind |= self.remove()?;
         is_behind |= self.read_live()?;
@@ -324,6 +332,7 @@ impl Planner {
         let (ended, is_all) = self.courier.take(ENDED_MAX);
         for done in ended {
             let Done {
+                flow,
                 subscription,
                 sequence,
                 ended,
@@ -331,7 +340,7 @@ impl Planner {
             } = done;
             self.parts.observer.attempted(&subscription, &ended, took);
             let mut flows = self.flows.iter_mut();
-            if let Some(flow) = flows.find(|flow| *flow.name() == *subscription) {
+            if let Some(flow) = flows.find(|found| found.id() == flow) {
                 flow.ended(sequence, ended, jitter(), now, now_ms);
             }
         }
@@ -424,59 +433,77 @@ impl Planner {
         Ok(())
     }
 
-    /// What is done several times a second. Its failures keep no event from its subscriptions.
-    fn tick(&mut self) {
-        if self.ticked.elapsed() < TICK {
-            return;
+    /// What is done several times a second; tells whether there is more of it to do at once. Its failures keep no event from
+    /// its subscriptions.
+    fn tick(&mut self) -> bool {
+        if self.ticked.elapsed() < TICK && !self.upkept.has_more {
+            return false;
         }
         self.ticked = Instant::now();
         for flow in &mut self.flows {
             flow.look_again();
             flow.subscriber().tidy();
         }
-        let done = self.configure().and_then(|()| Ok(self.hasten()?));
-        let done = done.and_then(|()| Ok(self.expire()?));
-        if let Err(error) = done.and_then(|()| self.report()) {
+        let upkept = self.configure().and_then(|()| self.keep_up());
+        self.upkept.has_more = *upkept.as_ref().unwrap_or(&false);
+        if let Err(error) = upkept.and_then(|_| self.report()) {
             tell(&error);
         }
+        self.upkept.has_more
+    }
+
+    /// A piece of what has come of clocks and age.
+    fn keep_up(&mut self) -> Result<bool, PlanError> {
+        let mut has_more = false;
+        for place in 0..self.flows.len() {
+            has_more |= self.hasten(place)?;
+        }
+        Ok(has_more | self.expire()?)
     }
 
     /// Makes due what can only be due so late because the clock was set back.
-    fn hasten(&mut self) -> Result<(), StateError> {
-        for flow in &mut self.flows {
-            let subscriber = flow.subscriber();
-            let pause_max = subscriber.schedule.pause_max();
-            let latest = subscriber.config.timeout.saturating_add(pause_max);
-            let now_ms = now_ms();
-            let beyond_ms = now_ms.saturating_add(millis(latest));
-            let name = flow.name();
-            let hastened = self.parts.deliveries.hasten(name, beyond_ms, now_ms)?;
-            if hastened > 0 {
-                warn!(
-                    subscription = name,
-                    deliveries = hastened,
-                    "the clock was set back, or pauses are shorter now; what was to wait for longer is due"
-                );
-                flow.look_again();
-            }
+    fn hasten(&mut self, place: usize) -> Result<bool, StateError> {
+        let Some(flow) = self.flows.get_mut(place) else {
+            return Ok(false);
+        };
+        let subscriber = flow.subscriber();
+        let pause_max = subscriber.schedule.pause_max();
+        let latest = subscriber.config.timeout.saturating_add(pause_max);
+        let now_ms = now_ms();
+        let beyond_ms = now_ms.saturating_add(millis(latest));
+        let name = flow.name();
+        let some = self.parts.deliveries.hasten(name, beyond_ms, now_ms)?;
+        if some > 0 {
+            *self.upkept.hastened.entry(name.to_owned()).or_default() += some;
+            flow.look_again();
+        } else if let Some(deliveries) = self.upkept.hastened.remove(name) {
+            warn!(
+                subscription = name,
+                deliveries,
+                "the clock was set back, or pauses are shorter now; what was to wait for longer is due"
+            );
         }
-        Ok(())
+        Ok(some > 0)
     }
 
-    /// Forgets the dead letters that are old enough.
-    fn expire(&mut self) -> Result<(), StateError> {
+    /// Forgets dead letters that are old enough.
+    fn expire(&mut self) -> Result<bool, StateError> {
         if self.upkept.last.elapsed() < EXPIRE_EVERY {
-            return Ok(());
+            return Ok(false);
         }
-        self.upkept.last = Instant::now();
         let now_ms = self.upkept.now_ms();
+        let mut has_more = false;
         for flow in &mut self.flows {
             let kept = flow.subscriber().config.dead_letters;
             let before_ms = now_ms.saturating_sub(millis(kept));
             let expired = self.parts.deliveries.expire(flow.name(), before_ms)?;
             flow.expired(expired);
+            has_more |= expired > 0;
         }
-        Ok(())
+        if !has_more {
+            self.upkept.last = Instant::now();
+        }
+        Ok(has_more)
     }
 
     /// Tells how the subscriptions stand, and which events nobody needs any more.
@@ -519,20 +546,38 @@ impl Planner {
         })
     }
 
-    /// Exchanges the subscriptions for those that are wanted; those that stay keep their place. All of it or nothing: what
-    /// fails is tried again with the next tick.
+    /// Exchanges the subscriptions for those that are wanted, and syncs; those that stay keep their place. What fails is
+    /// tried again with the next tick.
     fn configure(&mut self) -> Result<(), PlanError> {
-        let Some(wanted) = &self.wanted else {
+        self.exchange()?;
+        if self.is_unsynced {
+            // From the next ack on, a crash or a power cut must find a cursor for each subscription.
+            self.save()?;
+            self.parts.deliveries.sync()?;
+            self.is_unsynced = false;
+        }
+        Ok(())
+    }
+
+    /// All of it or nothing.
+    fn exchange(&mut self) -> Result<(), PlanError> {
+        let Some(wanted) = self.wanted.clone() else {
             return Ok(());
         };
         let known = self.parts.deliveries.subscriptions()?;
-        let half_removed = self.parts.deliveries.half_removed()?;
         let mut begun = BTreeMap::new();
         for subscriber in wanted {
-            let name = &*subscriber.name;
-            if self.place(name).is_none() {
-                begun.insert(name.to_owned(), self.begun(subscriber, known.get(name))?);
+            let name = subscriber.name.to_string();
+            if self.place(&name).is_some() {
+                continue;
             }
+            let row = known.get(&name);
+            if row.is_none() && self.removed.contains(&name) {
+                // It begins anew once the old one is forgotten.
+                return Ok(());
+            }
+            self.parts.deliveries.interrupt(&name)?;
+            begun.insert(name, self.begun(&subscriber, row)?);
         }
         let now = Instant::now();
         let mut flows = Vec::new();
@@ -549,11 +594,12 @@ impl Planner {
         self.flows = flows;
         let subscribers = self.flows.iter().map(|flow| Arc::clone(flow.subscriber()));
         self.board.introduce(subscribers.collect());
+        let half_removed = mem::take(&mut self.removed);
         let left = known.into_keys().chain(half_removed);
-        self.removed = left.filter(|name| self.place(name).is_none()).collect();
-        // From the next ack on, a crash or a power cut must find a cursor for each subscription.
-        self.save()?;
-        Ok(self.parts.deliveries.sync()?)
+        let left: BTreeSet<String> = left.filter(|name| self.place(name).is_none()).collect();
+        self.removed = left.into_iter().collect();
+        self.is_unsynced = true;
+        Ok(())
     }
 
     /// What is known of a subscription that begins to be served, and its lanes.
@@ -612,8 +658,10 @@ impl Planner {
     /// Lets attempts under way end in the time that is left, then saves.
     async fn finish(mut self) {
         let deadline = self.deadline.get().copied().unwrap_or_else(Instant::now);
-        let is_unsent = |flow: &mut Flow| flow.drop_unsent();
-        self.flows.iter_mut().for_each(is_unsent);
+        let now_ms = now_ms();
+        for flow in &mut self.flows {
+            flow.drop_unsent(now_ms);
+        }
         while self.collect() {}
         while self.flows.iter().any(|flow| flow.under_way() > 0)
             && timeout_at(deadline.into(), self.courier.news())
@@ -639,6 +687,8 @@ impl Upkept {
     fn new() -> Self {
         Self {
             last: Instant::now(),
+            has_more: false,
+            hastened: BTreeMap::new(),
             began: Instant::now(),
             began_ms: now_ms(),
         }

@@ -1,6 +1,6 @@
 //! Moving a subscription's cursor at somebody's wish: a piece at a time, while none of its attempts is under way.
 
-use std::mem;
+use std::{mem, time::Instant};
 
 use gateway_journal::Sequence;
 
@@ -8,7 +8,10 @@ use super::{
     PlanError, Planner,
     steering::{Reply, SteerError, failed},
 };
-use crate::{flow::Flow, subscriber::Start};
+use crate::{
+    flow::{Flow, STALL},
+    subscriber::Start,
+};
 
 /// Where a cursor is to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub(super) struct Moving {
     /// Where to, once it has begun.
     target: Option<Sequence>,
     moved: Moved,
+    /// Nothing of it is done before.
+    stalled_until: Option<Instant>,
     reply: Option<Reply<Moved>>,
 }
 
@@ -60,6 +65,7 @@ impl Moving {
             to,
             target: None,
             moved: Moved::default(),
+            stalled_until: None,
             reply: Some(reply),
         }
     }
@@ -93,10 +99,11 @@ impl Planner {
         }
     }
 
-    /// Moves every cursor by one piece that can be moved now; tells whether there is more to do at once.
-    pub(super) fn go_on_moving(&mut self) -> Result<bool, PlanError> {
+    /// Moves every cursor by one piece that can be moved now; tells whether there is more to do at once. One that fails has
+    /// not begun, or goes on after a pause.
+    pub(super) fn go_on_moving(&mut self) -> bool {
         let mut moving = mem::take(&mut self.moving);
-        let (mut is_behind, mut failed) = (false, None);
+        let mut is_behind = false;
         moving.retain_mut(|one| match self.move_on(one) {
             Ok(Progress::Over) => {
                 let flow = self.flow(one.name.clone());
@@ -108,12 +115,17 @@ impl Planner {
                 true
             }
             Err(error) => {
-                failed = Some(error);
-                true
+                one.stalled_until = Some(Instant::now() + STALL);
+                let failed = failed(error);
+                if one.target.is_none() {
+                    let flow = self.flow(one.name.clone());
+                    one.end(flow.map(Flow::go_on).and(Err(failed)));
+                }
+                one.target.is_some()
             }
         });
         self.moving = moving;
-        failed.map_or(Ok(is_behind), Err)
+        is_behind
     }
 
     /// One piece of one move.
@@ -124,6 +136,10 @@ impl Planner {
         };
         if moving.is_given_up() {
             return Ok(Progress::Over);
+        }
+        let now = Instant::now();
+        if moving.stalled_until.is_some_and(|until| now < until) {
+            return Ok(Progress::Waits);
         }
         let Some(cursor) = self.flows.get_mut(place).and_then(Flow::halt) else {
             return Ok(Progress::Waits);

@@ -10,18 +10,18 @@ pub(super) mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 
-use super::{State, StateError, file::BUSY_TIMEOUT, read_error, sync, write};
+use super::{State, StateError, read_error, sync, write};
 use crate::{Sequence, StoredEvent, sqlite::restored};
 
 pub use self::read::{DeliveryFilter, DeliveryPage};
 
 /// What was passed on of the log, for the one fan-out. A connection of its own: the follower's [`State`] writes the same
-/// file, and each waits some seconds for the other. Every method blocks on the disk, none waits for a sync except when
+/// file, and each waits a while for the other. Every method blocks on the disk, none waits for a sync except when
 /// the write-ahead file is moved into `state.db`, every few megabytes.
 #[derive(Debug)]
 pub struct Deliveries {
@@ -135,11 +135,11 @@ pub enum DeliveryReason {
 pub struct Change<'a> {
     /// New values of some subscriptions. One with a new name starts without deliveries.
     pub subscriptions: Vec<(&'a str, Subscription)>,
-    /// Deliveries that are over: delivered or skipped.
+    /// Deliveries that are over.
     pub settled: Vec<(&'a str, Sequence)>,
     /// Events without a row of which the first attempt begins; in no lane, for nothing may wait behind them. The cheap
     /// case of `pending`.
-    pub begun: Vec<FirstAttempt<'a>>,
+    pub first_attempts: Vec<FirstAttempt<'a>>,
     /// Deliveries that are pending from now on, whatever they were; what they kept of their event stays.
     pub pending: Vec<Delivery>,
     /// Deliveries that are dead from now on.
@@ -181,18 +181,20 @@ pub struct Gone {
     pub is_all: bool,
 }
 
+/// How long a write waits for a lock. The follower writes in short transactions, and attempts stand still meanwhile.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Rows that are forgotten in one transaction: the follower waits meanwhile.
 const FORGET_MAX: u64 = 512;
 
 // === impl Deliveries ===
 
 impl Deliveries {
-    /// Of an opened state: migration and damage have been dealt with. First attempts that the end of the gateway cut short
-    /// are due again when they were to be.
+    /// Of an opened state: migration and damage have been dealt with. Ends removals that were interrupted.
     ///
     /// # Errors
     ///
-    /// [`StateError::Open`], [`StateError::Write`].
+    /// [`StateError::Open`], [`StateError::Read`], [`StateError::Write`].
     pub fn open(state: &State) -> Result<Self, StateError> {
         let path = Arc::clone(&state.path);
         let connection = open_to_write(&path).map_err(|error| StateError::Open {
@@ -200,7 +202,9 @@ impl Deliveries {
             source: error.into(),
         })?;
         let mut deliveries = Self { path, connection };
-        write(&mut deliveries.connection, &deliveries.path, row::interrupt)?;
+        for name in deliveries.read(row::half_removed)? {
+            while !deliveries.remove(&name)? {}
+        }
         Ok(deliveries)
     }
 
@@ -226,7 +230,7 @@ impl Deliveries {
             for &(subscription, sequence) in &change.settled {
                 row::settle(connection, subscription, sequence)?;
             }
-            for attempt in &change.begun {
+            for attempt in &change.first_attempts {
                 row::begin(connection, attempt)?;
             }
             for delivery in &change.pending {
@@ -257,8 +261,8 @@ impl Deliveries {
         self.read(|connection| row::due(connection, subscription, now_ms, limit))
     }
 
-    /// Makes due at `now_ms` what is due after `beyond_ms`, which only a clock that was set back has left, in several
-    /// transactions; no time of it is later than `now_ms` then. Returns how many. Only reads when there is none.
+    /// Makes due at `now_ms` what is due after `beyond_ms`, which only a clock that was set back has left, some hundreds at a
+    /// time; no time of it is later than `now_ms` then. Returns how many. Only reads when there is none.
     ///
     /// # Errors
     ///
@@ -277,19 +281,12 @@ impl Deliveries {
         if latest.is_none_or(|latest| restored(latest) <= beyond_ms) {
             return Ok(0);
         }
-        let mut hastened = 0;
-        loop {
-            let some = write(&mut self.connection, &self.path, |connection| {
-                row::hasten(connection, subscription, beyond_ms, now_ms, FORGET_MAX)
-            })?;
-            hastened += some;
-            if some < FORGET_MAX {
-                return Ok(hastened);
-            }
-        }
+        write(&mut self.connection, &self.path, |connection| {
+            row::hasten(connection, subscription, beyond_ms, now_ms, FORGET_MAX)
+        })
     }
 
-    /// The lanes with something pending, and how much. Reads all of that: for the start.
+    /// The lanes with something pending, and how much. Reads all of that.
     ///
     /// # Errors
     ///
@@ -436,7 +433,7 @@ impl Deliveries {
     }
 
     /// Forgets a subscription that is no longer configured, and some hundreds of its deliveries, in one transaction. Tells
-    /// whether that was all of it; what is left goes with the next call, or when the name comes again.
+    /// whether that was all of it; what is left goes with the next call, at the next start, or when the name comes again.
     ///
     /// # Errors
     ///
@@ -447,13 +444,16 @@ impl Deliveries {
         })
     }
 
-    /// Who is no subscription and still has deliveries: removals that are not over.
+    /// First attempts of a subscription that nobody waits for any more, since the gateway has ended or the subscription was
+    /// away, become deliveries that are due when they were to be.
     ///
     /// # Errors
     ///
-    /// [`StateError::Read`].
-    pub fn half_removed(&self) -> Result<Vec<String>, StateError> {
-        self.read(row::half_removed)
+    /// [`StateError::Write`]; nothing was changed then.
+    pub fn interrupt(&mut self, subscription: &str) -> Result<(), StateError> {
+        write(&mut self.connection, &self.path, |connection| {
+            row::interrupt(connection, subscription)
+        })
     }
 
     fn read<T>(

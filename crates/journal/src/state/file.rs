@@ -51,8 +51,8 @@ const APPLICATION_ID: i64 = 0x5443_4373;
 /// Raised when the tables change; a lower one is then migrated.
 const VERSION: i64 = 4;
 
-/// How long a write waits for a lock: follower and fan-out write in short transactions.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the follower waits for a lock: the fan-out writes in short transactions.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What version 1 has.
 const SCHEMA: &str = "

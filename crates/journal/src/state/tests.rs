@@ -331,7 +331,7 @@ fn a_file_of_version_3_is_brought_up_in_place() {
             due_ms: 1_700_000_000_300,
         };
         let change = Change {
-            begun: vec![attempt],
+            first_attempts: vec![attempt],
             ..Change::default()
         };
         deliveries.save(&change).unwrap();

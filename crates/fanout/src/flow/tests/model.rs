@@ -239,6 +239,7 @@ impl World {
             }
         }
         self.deliveries = Deliveries::open(&self.state).unwrap();
+        self.deliveries.interrupt(NAME).unwrap();
         let known = self.deliveries.subscriptions().unwrap();
         let row = known.get(NAME).cloned().unwrap_or_default();
         let lanes = self.deliveries.lanes(NAME).unwrap();

@@ -165,18 +165,25 @@ pub(super) fn hasten(
     Ok(hastened as u64)
 }
 
-/// Has the first attempts that were under way wait for their second.
-pub(super) fn interrupt(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(
-        "INSERT INTO deliveries SELECT * FROM first_deliveries WHERE true ON CONFLICT DO NOTHING;
-         DELETE FROM first_attempts;",
-    )
+/// Makes a subscription's first attempts deliveries like others.
+pub(super) fn interrupt(connection: &Connection, subscription: &str) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO deliveries SELECT * FROM first_deliveries WHERE subscription = ?1
+         ON CONFLICT DO NOTHING",
+        [subscription],
+    )?;
+    connection
+        .execute(
+            "DELETE FROM first_attempts WHERE subscription = ?1",
+            [subscription],
+        )
+        .map(drop)
 }
 
 /// Writes a first attempt.
 pub(super) fn begin(connection: &Connection, attempt: &FirstAttempt<'_>) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("INSERT INTO first_attempts VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .prepare_cached("INSERT OR REPLACE INTO first_attempts VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![
             attempt.subscription,
             stored(attempt.sequence),

@@ -403,7 +403,7 @@ fn what_a_clock_that_was_set_back_has_left_is_due() {
     );
     bury(&mut deliveries, dead("billing", 1_000, 1), None);
     let mut hasten = || deliveries.hasten("billing", now_ms + 10, now_ms).unwrap();
-    assert_eq!((hasten(), hasten()), (FORGET_MAX + 2, 0));
+    assert_eq!((hasten(), hasten(), hasten()), (FORGET_MAX, 2, 0));
     let due = deliveries.due("billing", now_ms, 2_000).unwrap();
     assert_eq!(due.len() as u64, FORGET_MAX + 2);
     let hastened = due
@@ -428,10 +428,8 @@ fn a_removed_subscription_leaves_nothing() {
     let mut pieces = 1;
     while !deliveries.remove("a").unwrap() {
         pieces += 1;
-        assert_eq!(deliveries.half_removed().unwrap(), ["a"]);
     }
     assert_eq!(pieces, 3);
-    assert!(deliveries.half_removed().unwrap().is_empty());
 
     let names: Vec<_> = deliveries.subscriptions().unwrap().into_keys().collect();
     assert_eq!(names, ["b"]);
@@ -443,13 +441,11 @@ fn a_removed_subscription_leaves_nothing() {
 }
 
 #[test]
-fn a_removal_goes_on_after_a_start() {
+fn an_interrupted_removal_ends_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     drop(half_removed(&dir));
 
-    let (_state, mut deliveries) = open(&dir);
-    assert_eq!(deliveries.half_removed().unwrap(), ["a"]);
-    assert!(deliveries.remove("a").unwrap());
+    let (_state, deliveries) = open(&dir);
     assert!(deliveries.counts().unwrap().is_empty());
 }
 

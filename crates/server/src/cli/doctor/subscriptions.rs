@@ -17,18 +17,27 @@ pub(super) fn check_subscriptions(running: &Running) -> Vec<Finding> {
             let mut findings: Vec<Finding> = check_status(subscription).into_iter().collect();
             findings.extend(check_dead(subscription));
             if findings.is_empty() {
-                let Subscription {
-                    name,
-                    pending,
-                    behind,
-                    ..
-                } = subscription;
-                let what = format!("{name} keeps up: {pending} pending, {behind} behind");
-                findings.push(Finding::ok(CHECK, what));
+                findings.push(Finding::ok(CHECK, what_waits(subscription)));
             }
             findings
         })
         .collect()
+}
+
+/// Says nothing of success while something waits: its attempts may all have failed.
+fn what_waits(subscription: &Subscription) -> String {
+    let Subscription {
+        name,
+        pending,
+        behind,
+        oldest_seconds,
+        ..
+    } = subscription;
+    if *pending == 0 && *behind == 0 {
+        return format!("{name} has got everything");
+    }
+    let oldest = whole(Duration::from_secs(*oldest_seconds));
+    format!("{name}: {pending} pending, {behind} behind, the oldest of {oldest} ago")
 }
 
 fn check_status(subscription: &Subscription) -> Option<Finding> {

@@ -79,7 +79,7 @@ impl Model {
         // One change says one thing of a row.
         let is_named = change.settled.contains(&(name, sequence))
             || change
-                .begun
+                .first_attempts
                 .iter()
                 .any(|attempt| attempt.subscription == name && attempt.sequence == sequence)
             || change
@@ -104,7 +104,7 @@ impl Model {
             (Turn::Begin { due_ms }, None) => {
                 *shown += 1;
                 let row = pending(name, sequence, *due_ms);
-                change.begun.push(FirstAttempt {
+                change.first_attempts.push(FirstAttempt {
                     subscription: name,
                     sequence,
                     command: REMOVED,
@@ -181,6 +181,14 @@ impl Model {
         self.rows.retain(|(of, _), _| of != name);
         self.first.retain(|(of, _)| of != name);
         self.copies.retain(|(of, _), _| of != name);
+    }
+
+    /// As the fan-out does it at its start.
+    fn interrupt(&mut self, deliveries: &mut Deliveries) {
+        for name in NAMES {
+            deliveries.interrupt(name).unwrap();
+        }
+        self.first.clear();
     }
 
     fn pending_of(&self, name: &str) -> Vec<&Delivery> {
@@ -315,7 +323,7 @@ proptest! {
                 Step::Reopen => {
                     drop((state, deliveries));
                     (state, deliveries) = open(&dir);
-                    model.first.clear();
+                    model.interrupt(&mut deliveries);
                 }
                 Step::Kill => {
                     let copied = tempfile::tempdir().unwrap();
@@ -325,7 +333,7 @@ proptest! {
                     drop((state, deliveries));
                     dir = copied;
                     (state, deliveries) = open(&dir);
-                    model.first.clear();
+                    model.interrupt(&mut deliveries);
                 }
             }
             model.check(&state, &deliveries);
