@@ -5,20 +5,21 @@
 //! up another. Nothing begins before it is saved. Start at [`Fanout::start`], then `step`.
 
 mod moving;
+mod roster;
 mod steering;
+mod upkeep;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    io, mem, panic,
+    io, panic,
     sync::{Arc, OnceLock},
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use gateway_core::{Causes, Dispatcher, EventId, Prepared};
 use gateway_journal::{
-    Change, Deliveries, Delivery, DeliveryStatus, Head, Holder, Journal, ReadError, ReadLimit,
-    Reader, Row, Sequence, StateError, StoredEvent, Subscription,
+    Change, Deliveries, Delivery, Head, Holder, Journal, ReadError, ReadLimit, Reader, Row,
+    Sequence, StateError, StoredEvent,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -30,15 +31,16 @@ use uuid::Uuid;
 
 use crate::{
     Observer,
-    clock::{millis, now_ms},
+    clock::now_ms,
     courier::{Courier, Done},
     flow::{Decoded, Flow, STALL},
     standing::Board,
-    subscriber::{Start, Subscriber},
+    subscriber::Subscriber,
 };
 
 use moving::Moving;
 use steering::Wish;
+use upkeep::{TICK, Upkept};
 
 pub use moving::{Move, Moved};
 pub use steering::{SteerError, Steering};
@@ -100,18 +102,6 @@ struct Planner {
     upkept: Upkept,
 }
 
-/// What was done of the upkeep, and by which clock dead letters grow old.
-struct Upkept {
-    /// When all dead letters that were old enough were forgotten.
-    last: Instant,
-    /// Whether there are further pieces to do at once.
-    has_more: bool,
-    /// By subscription, how much was made due of what is being made due.
-    hastened: BTreeMap<String, u64>,
-    began: Instant,
-    began_ms: u64,
-}
-
 /// The fan-out could not start, or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
@@ -143,18 +133,6 @@ const ENDED_MAX: usize = 32;
 
 /// Later attempts of one subscription that begin at once: each reads its event, and writes a row.
 const DUE_MAX: usize = 8;
-
-/// How often it looks after what is due, and after its bookkeeping.
-const TICK: Duration = Duration::from_millis(250);
-
-/// How often the state is synced, before the log may delete what it says is passed.
-const SYNC_EVERY: Duration = Duration::from_secs(10);
-
-/// How often old dead letters are looked for.
-const EXPIRE_EVERY: Duration = Duration::from_mins(1);
-
-/// So much further than time has gone by since the start the clock may be: dead letters outlive one that jumps.
-const CLOCK_AHEAD_MAX: Duration = Duration::from_hours(1);
 
 // === impl Fanout ===
 
@@ -433,228 +411,6 @@ impl Planner {
         Ok(())
     }
 
-    /// What is done several times a second; tells whether there is more of it to do at once. Its failures keep no event from
-    /// its subscriptions.
-    fn tick(&mut self) -> bool {
-        if self.ticked.elapsed() < TICK && !self.upkept.has_more {
-            return false;
-        }
-        self.ticked = Instant::now();
-        for flow in &mut self.flows {
-            flow.look_again();
-            flow.subscriber().tidy();
-        }
-        let upkept = self.configure().and_then(|()| self.keep_up());
-        self.upkept.has_more = *upkept.as_ref().unwrap_or(&false);
-        if let Err(error) = upkept.and_then(|_| self.report()) {
-            tell(&error);
-        }
-        self.upkept.has_more
-    }
-
-    /// A piece of what has come of clocks and age.
-    fn keep_up(&mut self) -> Result<bool, PlanError> {
-        let mut has_more = false;
-        for place in 0..self.flows.len() {
-            has_more |= self.hasten(place)?;
-        }
-        Ok(has_more | self.expire()?)
-    }
-
-    /// Makes due what can only be due so late because the clock was set back.
-    fn hasten(&mut self, place: usize) -> Result<bool, StateError> {
-        let Some(flow) = self.flows.get_mut(place) else {
-            return Ok(false);
-        };
-        let subscriber = flow.subscriber();
-        let pause_max = subscriber.schedule.pause_max();
-        let latest = subscriber.config.timeout.saturating_add(pause_max);
-        let now_ms = now_ms();
-        let beyond_ms = now_ms.saturating_add(millis(latest));
-        let name = flow.name();
-        let some = self.parts.deliveries.hasten(name, beyond_ms, now_ms)?;
-        if some > 0 {
-            *self.upkept.hastened.entry(name.to_owned()).or_default() += some;
-            flow.look_again();
-        } else if let Some(deliveries) = self.upkept.hastened.remove(name) {
-            warn!(
-                subscription = name,
-                deliveries,
-                "the clock was set back, or pauses are shorter now; what was to wait for longer is due"
-            );
-        }
-        Ok(some > 0)
-    }
-
-    /// Forgets dead letters that are old enough.
-    fn expire(&mut self) -> Result<bool, StateError> {
-        if self.upkept.last.elapsed() < EXPIRE_EVERY {
-            return Ok(false);
-        }
-        let now_ms = self.upkept.now_ms();
-        let mut has_more = false;
-        for flow in &mut self.flows {
-            let kept = flow.subscriber().config.dead_letters;
-            let before_ms = now_ms.saturating_sub(millis(kept));
-            let expired = self.parts.deliveries.expire(flow.name(), before_ms)?;
-            flow.expired(expired);
-            has_more |= expired > 0;
-        }
-        if !has_more {
-            self.upkept.last = Instant::now();
-        }
-        Ok(has_more)
-    }
-
-    /// Tells how the subscriptions stand, and which events nobody needs any more.
-    fn report(&mut self) -> Result<(), PlanError> {
-        let counts = self.parts.deliveries.counts()?;
-        let oldest = self.parts.deliveries.oldest_pending()?;
-        let head = self.head.borrow().sequence;
-        let mut standings = Vec::new();
-        let mut through = Sequence::MAX;
-        for flow in &self.flows {
-            let pending = (flow.name().to_owned(), DeliveryStatus::Pending);
-            let pending = counts.get(&pending).copied().unwrap_or(0);
-            let cursor = flow.row().cursor;
-            let oldest = oldest.get(flow.name()).map_or(cursor, |oldest| oldest - 1);
-            let passed = oldest.min(cursor);
-            through = through.min(passed);
-            standings.push(flow.standing(pending, head, self.age_after(passed)?));
-        }
-        self.parts.observer.stands(&standings);
-        self.board.set(standings);
-        // A power cut may take back what is not synced, and the events it then needs must be there.
-        if self.synced.elapsed() >= SYNC_EVERY {
-            self.parts.deliveries.sync()?;
-            self.synced = Instant::now();
-            self.parts.holder.release(through);
-        }
-        Ok(())
-    }
-
-    /// How long ago the first event after `passed` was journaled, in milliseconds; 0 when there is none.
-    fn age_after(&self, passed: Sequence) -> Result<u64, ReadError> {
-        let first = ReadLimit {
-            events: 1,
-            bytes: 1,
-        };
-        let rows = self.reader.after(passed, first)?;
-        Ok(match rows.first() {
-            Some(Row::Event(event)) => now_ms().saturating_sub(event.journaled_ms),
-            _ => 0,
-        })
-    }
-
-    /// Exchanges the subscriptions for those that are wanted, and syncs; those that stay keep their place. What fails is
-    /// tried again with the next tick.
-    fn configure(&mut self) -> Result<(), PlanError> {
-        self.exchange()?;
-        if self.is_unsynced {
-            // From the next ack on, a crash or a power cut must find a cursor for each subscription.
-            self.save()?;
-            self.parts.deliveries.sync()?;
-            self.is_unsynced = false;
-        }
-        Ok(())
-    }
-
-    /// All of it or nothing.
-    fn exchange(&mut self) -> Result<(), PlanError> {
-        let Some(wanted) = self.wanted.clone() else {
-            return Ok(());
-        };
-        let known = self.parts.deliveries.subscriptions()?;
-        let mut begun = BTreeMap::new();
-        for subscriber in wanted {
-            let name = subscriber.name.to_string();
-            if self.place(&name).is_some() {
-                continue;
-            }
-            let row = known.get(&name);
-            if row.is_none() && self.removed.contains(&name) {
-                // It begins anew once the old one is forgotten.
-                return Ok(());
-            }
-            self.parts.deliveries.interrupt(&name)?;
-            begun.insert(name, self.begun(&subscriber, row)?);
-        }
-        let now = Instant::now();
-        let mut flows = Vec::new();
-        for subscriber in self.wanted.take().into_iter().flatten() {
-            if let Some(place) = self.place(&subscriber.name) {
-                let mut flow = self.flows.swap_remove(place);
-                flow.reconfigure(subscriber, now);
-                flows.push(flow);
-            } else if let Some((row, lanes)) = begun.remove(&*subscriber.name) {
-                flows.push(Flow::new(subscriber, row, lanes, now));
-            }
-        }
-        flows.sort_by(|one, other| one.name().cmp(other.name()));
-        self.flows = flows;
-        let subscribers = self.flows.iter().map(|flow| Arc::clone(flow.subscriber()));
-        self.board.introduce(subscribers.collect());
-        let half_removed = mem::take(&mut self.removed);
-        let left = known.into_keys().chain(half_removed);
-        let left: BTreeSet<String> = left.filter(|name| self.place(name).is_none()).collect();
-        self.removed = left.into_iter().collect();
-        self.is_unsynced = true;
-        Ok(())
-    }
-
-    /// What is known of a subscription that begins to be served, and its lanes.
-    fn begun(
-        &self,
-        subscriber: &Subscriber,
-        known: Option<&Subscription>,
-    ) -> Result<(Subscription, BTreeMap<u64, u64>), PlanError> {
-        let Some(row) = known else {
-            let row = Subscription {
-                cursor: self.first(subscriber.start)?,
-                ..Subscription::default()
-            };
-            return Ok((row, BTreeMap::new()));
-        };
-        // The files of a backup may be of different times.
-        let row = Subscription {
-            cursor: row.cursor.min(self.head.borrow().sequence),
-            ..row.clone()
-        };
-        Ok((row, self.parts.deliveries.lanes(&subscriber.name)?))
-    }
-
-    /// Forgets a piece of what was due to subscriptions that are no longer configured; tells whether there is more.
-    fn remove(&mut self) -> Result<bool, StateError> {
-        let Some(name) = self.removed.last() else {
-            return Ok(false);
-        };
-        if self.parts.deliveries.remove(name)? {
-            warn!(
-                subscription = name,
-                "it is not configured any more; what was due to it is forgotten"
-            );
-            self.removed.pop();
-        }
-        Ok(!self.removed.is_empty())
-    }
-
-    fn place(&self, name: &str) -> Option<usize> {
-        self.flows.iter().position(|flow| flow.name() == name)
-    }
-
-    /// The cursor of a new subscription.
-    fn first(&self, start: Start) -> Result<Sequence, ReadError> {
-        let end = self.head.borrow().sequence;
-        match start {
-            Start::Now => Ok(end),
-            Start::Beginning => Ok(0),
-            Start::At(unix_ms) => {
-                let first = self.reader.first_at(unix_ms)?;
-                Ok(first.map_or(end, |first| first - 1))
-            }
-        }
-    }
-
     /// Lets attempts under way end in the time that is left, then saves.
     async fn finish(mut self) {
         let deadline = self.deadline.get().copied().unwrap_or_else(Instant::now);
@@ -678,26 +434,6 @@ impl Planner {
             let error = Causes(&error);
             error!(%error, "what was delivered last is not saved; it is delivered again");
         }
-    }
-}
-
-// === impl Upkept ===
-
-impl Upkept {
-    fn new() -> Self {
-        Self {
-            last: Instant::now(),
-            has_more: false,
-            hastened: BTreeMap::new(),
-            began: Instant::now(),
-            began_ms: now_ms(),
-        }
-    }
-
-    /// The clock, as far as it can be believed.
-    fn now_ms(&self) -> u64 {
-        let most = self.began.elapsed() + CLOCK_AHEAD_MAX;
-        now_ms().min(self.began_ms.saturating_add(millis(most)))
     }
 }
 
