@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 pub(crate) use self::connector::{ConnectError, Connector, Resolve, SystemResolver};
+use crate::SubscriptionConfig;
 
 /// Where a subscription's deliveries may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +74,16 @@ impl Egress {
             }
             (Self::Public, IpAddr::V4(address)) => is_public_v4(address),
             (Self::Public, IpAddr::V6(address)) => is_public_v6(address),
+        }
+    }
+}
+
+impl From<&SubscriptionConfig> for Egress {
+    fn from(config: &SubscriptionConfig) -> Self {
+        if config.networks.is_empty() {
+            Self::Public
+        } else {
+            Self::Internal(config.networks.clone())
         }
     }
 }

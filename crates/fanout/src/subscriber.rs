@@ -7,7 +7,7 @@ use http::Uri;
 use rustls::RootCertStore;
 
 use crate::{
-    Client, Egress, Message, PatternError, Schedule, Secrets, SubscriptionConfig, UrlError,
+    Client, Message, PatternError, Schedule, Secrets, SubscriptionConfig, UrlError,
     flow::{Attempt, Ended},
     selector::Selector,
 };
@@ -72,17 +72,12 @@ impl Subscriber {
         config: &SubscriptionConfig,
         named: Named,
     ) -> Result<Self, SubscriberError> {
-        let egress = if config.networks.is_empty() {
-            Egress::Public
-        } else {
-            Egress::Internal(config.networks.clone())
-        };
         Ok(Self {
             name: name.into(),
             selector: Selector::new(config)?,
             schedule: config.into(),
             start: named.start,
-            client: Client::new(&named.url, named.secrets, egress, named.roots)?,
+            client: Client::new(&named.url, named.secrets, config.into(), named.roots)?,
             config: config.clone(),
         })
     }

@@ -271,7 +271,16 @@ fn an_address_that_is_not_allowed_is_never_called() {
         .variable("ALL_PROXY", &url);
     configure(&setup, &[&billing]);
     let config = fs::read_to_string(setup.path("gateway.toml")).unwrap();
-    setup.configure(&config.replace("networks = [\"127.0.0.0/8\"]\n", ""));
+    let public = config.replace("networks = [\"127.0.0.0/8\"]\n", "");
+    setup.configure(&public);
+    let checked = setup.run(&["config", "check"]);
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(
+        said.contains("127.0.0.1 is neither public nor in `networks`"),
+        "{said}"
+    );
+    // A name shows what it stands for only when it is connected to.
+    setup.configure(&public.replace("//127.0.0.1", "//localhost"));
     let gateway = setup.start();
     send(&gateway, 1);
     let labels = [("subscription", "billing"), ("outcome", "refused")];

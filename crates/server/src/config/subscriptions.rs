@@ -1,9 +1,10 @@
 //! The rules of `[subscriptions]`, and the files that its keys name.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use gateway_fanout::{
-    Client, Named, Pattern, Secret, Secrets, Start, Subscriber, SubscriberError, SubscriptionConfig,
+    Client, Egress, Named, Pattern, Secret, Secrets, Start, Subscriber, SubscriberError,
+    SubscriptionConfig,
 };
 use http::Uri;
 use secrecy::ExposeSecret;
@@ -126,8 +127,8 @@ fn build(
     let roots = authorities(&key(name, "ca"), config.ca.as_deref(), problems);
     let start = parse_start(&config.start)
         .map_err(|message| problems.push(Problem::new(key(name, "start"), message)));
-    let url = parse_url(&config.url)
-        .map_err(|message| problems.push(Problem::new(key(name, "url"), message)));
+    let url =
+        parse_url(config).map_err(|message| problems.push(Problem::new(key(name, "url"), message)));
     let named = Named {
         url: url.ok()?,
         secrets: secrets?,
@@ -173,12 +174,21 @@ fn read_secrets(
     Secrets::new(secrets?).ok()
 }
 
-fn parse_url(text: &str) -> Result<Uri, String> {
-    let url = text
+fn parse_url(config: &SubscriptionConfig) -> Result<Uri, String> {
+    let url: Uri = config
+        .url
         .parse()
         .map_err(|error| format!("expected a URL such as https://example.com/events: {error}"))?;
     Client::check(&url).map_err(|error| error.to_string())?;
-    Ok(url)
+    // What a name stands for shows when it is connected to.
+    let host = url.host().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    match host.parse::<IpAddr>() {
+        Ok(address) if !Egress::from(config).permits(address) => Err(format!(
+            "{address} is neither public nor in `networks`; name its network there if it is meant"
+        )),
+        _ => Ok(url),
+    }
 }
 
 fn parse_start(text: &str) -> Result<Start, String> {
