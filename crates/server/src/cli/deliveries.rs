@@ -38,6 +38,12 @@ pub(super) struct Delivery {
     pub(super) next_attempt_at: Option<Value>,
 }
 
+/// Why a delivery is not over, and when it is tried again.
+struct Outlook<'a> {
+    why: Option<&'a str>,
+    next: Option<String>,
+}
+
 pub(super) fn run(
     client: &Client,
     options: &DeliveriesOptions,
@@ -84,14 +90,14 @@ pub(super) fn walk(
 
 fn row(delivery: &str) -> Vec<String> {
     let delivery: Delivery = serde_json::from_str(delivery).unwrap_or_default();
-    let next = delivery.next_attempt_at.as_ref().map(moment::show);
+    let Outlook { why, next } = delivery.outlook();
     vec![
         delivery.event(),
-        delivery.command,
-        delivery.subscription,
-        delivery.status,
+        delivery.command.clone(),
+        delivery.subscription.clone(),
+        delivery.status.clone(),
         delivery.attempts.to_string(),
-        delivery.detail.or(delivery.reason).unwrap_or_default(),
+        why.unwrap_or_default().to_owned(),
         next.unwrap_or_default(),
     ]
 }
@@ -111,8 +117,7 @@ impl Delivery {
         };
         let attempts = counted(self.attempts, "attempt");
         let attempts = (self.attempts > 0).then(|| format!(" after {attempts}"));
-        let why = self.detail.as_ref().or(self.reason.as_ref());
-        let next = self.next_attempt_at.as_ref().map(moment::show);
+        let Outlook { why, next } = self.outlook();
         let parts = [
             Some(standing.to_owned()),
             attempts,
@@ -123,9 +128,49 @@ impl Delivery {
         format!("{}: {parts}", self.subscription)
     }
 
+    fn outlook(&self) -> Outlook<'_> {
+        let why = self.detail.as_deref().or(self.reason.as_deref());
+        if self.status == "pending" && self.attempts == 0 && why.is_none() {
+            // Its turn comes when the other's end does; the time says nothing.
+            return Outlook {
+                why: Some("waits for an earlier event, by its order"),
+                next: None,
+            };
+        }
+        Outlook {
+            why,
+            next: self.next_attempt_at.as_ref().map(moment::show),
+        }
+    }
+
     /// The event's id, or its place when it can't be read any more.
     pub(super) fn event(&self) -> String {
         let place = || format!("at {}", self.sequence);
         self.id.clone().unwrap_or_else(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_waits_for_another_says_so_instead_of_a_time() {
+        let standing = |attempts, rest| {
+            let json = format!(
+                r#"{{"subscription":"billing","status":"pending","attempts":{attempts},"next_attempt_at":"2026-01-31T08:00:30Z"{rest}}}"#
+            );
+            let delivery: Delivery = serde_json::from_str(&json).unwrap();
+            delivery.standing()
+        };
+        assert_eq!(
+            standing(0, ""),
+            "billing: pending: waits for an earlier event, by its order"
+        );
+        let tried = standing(2, r#","reason":"timeout""#);
+        assert!(
+            tried.contains("after 2 attempts: timeout; next attempt 2026"),
+            "{tried}"
+        );
     }
 }
