@@ -49,6 +49,7 @@ impl Planner {
             flow.look_again();
             flow.subscriber().tidy();
         }
+        self.parts.deliveries.move_soon();
         let upkept = self.configure().and_then(|()| self.keep_up());
         self.upkept.has_more = *upkept.as_ref().unwrap_or(&false);
         if let Err(error) = upkept.and_then(|_| self.report()) {

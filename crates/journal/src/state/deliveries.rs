@@ -4,6 +4,7 @@
 //! when an event is tried again, given up or counted; the fan-out decides, and this keeps it, all of a change or
 //! nothing. Start at [`Deliveries::save`]; anyone reads through [`StateReader`](crate::StateReader).
 
+mod checkpoints;
 mod read;
 mod row;
 pub(super) mod tables;
@@ -18,15 +19,17 @@ use serde::{Deserialize, Serialize};
 use super::{State, StateError, read_error, sync, write};
 use crate::{Sequence, StoredEvent, sqlite::restored};
 
+use self::checkpoints::Checkpoints;
 pub use self::read::{DeliveryFilter, DeliveryPage};
 
 /// What was passed on of the log, for the one fan-out. A connection of its own: the follower's [`State`] writes the same
-/// file, and each waits a while for the other. Every method blocks on the disk, none waits for a sync except when
-/// the write-ahead file is moved into `state.db`, every few megabytes.
+/// file, and each waits a while for the other. Every method blocks on the disk, none but
+/// [`Deliveries::sync`] waits for a sync, as long as [`Deliveries::move_soon`] is called.
 #[derive(Debug)]
 pub struct Deliveries {
     path: Arc<Path>,
     connection: Connection,
+    checkpoints: Checkpoints,
 }
 
 /// How far a subscription has come. `delivered + filtered + dead` and the pending rows are all events that it was shown.
@@ -184,6 +187,10 @@ pub struct Gone {
 /// How long a write waits for a lock. The follower writes in short transactions, and attempts stand still meanwhile.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Pages of the write-ahead file after which a save moves it. [`Deliveries::move_soon`] hardly ever leaves as many, and
+/// what it has moved is not moved again.
+const PAGES_MAX: u32 = 8_000;
+
 /// Rows that are forgotten in one transaction: the follower waits meanwhile.
 const FORGET_MAX: u64 = 512;
 
@@ -197,11 +204,18 @@ impl Deliveries {
     /// [`StateError::Open`], [`StateError::Read`], [`StateError::Write`].
     pub fn open(state: &State) -> Result<Self, StateError> {
         let path = Arc::clone(&state.path);
-        let connection = open_to_write(&path).map_err(|error| StateError::Open {
+        let open_error = |source| StateError::Open {
             path: path.to_path_buf(),
-            source: error.into(),
-        })?;
-        let mut deliveries = Self { path, connection };
+            source,
+        };
+        let open = || open_to_write(&path).map_err(|error| open_error(error.into()));
+        let (connection, other) = (open()?, open()?);
+        let checkpoints = Checkpoints::start(Arc::clone(&path), other);
+        let mut deliveries = Self {
+            connection,
+            checkpoints: checkpoints.map_err(|error| open_error(error.into()))?,
+            path,
+        };
         for name in deliveries.read(row::half_removed)? {
             while !deliveries.remove(&name)? {}
         }
@@ -368,6 +382,12 @@ impl Deliveries {
         })
     }
 
+    /// Has the write-ahead file moved into `state.db` soon, by another thread. To be called several times a second while
+    /// something is saved: else a save does it, after some tens of megabytes, and waits for the disk.
+    pub fn move_soon(&self) {
+        self.checkpoints.ask();
+    }
+
     /// Syncs what was saved: it survives a power cut from here on. Blocks on the disk.
     ///
     /// # Errors
@@ -470,6 +490,7 @@ fn open_to_write(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", PAGES_MAX)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }

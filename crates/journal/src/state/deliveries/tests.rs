@@ -186,6 +186,24 @@ fn keeps_everything_over_a_kill_between_two_saves() {
 }
 
 #[test]
+fn another_thread_moves_the_write_ahead_file() {
+    for is_asked in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let (_state, mut deliveries) = with_subscriptions(&dir, &["a"]);
+        let many = (1..=500).map(|sequence| pending("a", sequence, 1));
+        save_pending(&mut deliveries, many.collect());
+        let bytes = || fs::metadata(dir.path().join("state.db")).unwrap().len();
+        let before = bytes();
+        if is_asked {
+            deliveries.move_soon();
+        }
+        // Waits for the thread.
+        drop(deliveries);
+        assert_eq!(bytes() > before, is_asked);
+    }
+}
+
+#[test]
 fn every_reason_comes_back() {
     let dir = tempfile::tempdir().unwrap();
     let (_state, mut deliveries) = with_subscriptions(&dir, &["a"]);
