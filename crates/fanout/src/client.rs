@@ -117,13 +117,17 @@ impl Client {
         })
     }
 
-    /// Whether a URL can be delivered to, as far as can be told without what else a client needs.
+    /// Whether a URL can be delivered to, as far as can be told without a connection: what a name stands for shows then.
     ///
     /// # Errors
     ///
     /// When it can't.
-    pub fn check(url: &Uri) -> Result<(), UrlError> {
-        Endpoint::of(url).map(drop)
+    pub fn check(url: &Uri, egress: &Egress) -> Result<(), UrlError> {
+        let endpoint = Endpoint::of(url)?;
+        match endpoint.host.parse() {
+            Ok(address) if !egress.permits(address) => Err(UrlError::Refused(address)),
+            _ => Ok(()),
+        }
     }
 
     /// Makes one attempt, which ends with the answer's head: 2xx is success, whatever follows. Up to 64 KiB of the rest

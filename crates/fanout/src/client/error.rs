@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     io::{self, ErrorKind},
+    net::IpAddr,
     time::Duration,
 };
 
@@ -61,6 +62,9 @@ pub enum UrlError {
     /// The host is neither a name nor an address, or the port is none.
     #[error("the URL's host or port is not one")]
     Host,
+    /// The host is an address that deliveries may not be sent to.
+    #[error("{0} is neither public nor in `networks`; name its network there if it is meant")]
+    Refused(IpAddr),
 }
 
 /// Of a detail; some causes repeat what the other side sent.

@@ -1,10 +1,9 @@
 //! The rules of `[subscriptions]`, and the files that its keys name.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use gateway_fanout::{
-    Client, Egress, Named, Pattern, Secret, Secrets, Start, Subscriber, SubscriberError,
-    SubscriptionConfig,
+    Client, Named, Pattern, Secret, Secrets, Start, Subscriber, SubscriberError, SubscriptionConfig,
 };
 use http::Uri;
 use secrecy::ExposeSecret;
@@ -175,20 +174,12 @@ fn read_secrets(
 }
 
 fn parse_url(config: &SubscriptionConfig) -> Result<Uri, String> {
-    let url: Uri = config
+    let url = config
         .url
         .parse()
         .map_err(|error| format!("expected a URL such as https://example.com/events: {error}"))?;
-    Client::check(&url).map_err(|error| error.to_string())?;
-    // What a name stands for shows when it is connected to.
-    let host = url.host().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    match host.parse::<IpAddr>() {
-        Ok(address) if !Egress::from(config).permits(address) => Err(format!(
-            "{address} is neither public nor in `networks`; name its network there if it is meant"
-        )),
-        _ => Ok(url),
-    }
+    Client::check(&url, &config.into()).map_err(|error| error.to_string())?;
+    Ok(url)
 }
 
 fn parse_start(text: &str) -> Result<Start, String> {
