@@ -36,13 +36,13 @@ const WARM_UP: Duration = Duration::from_secs(3);
 const REST: Duration = Duration::from_secs(4);
 
 /// Hardly any callbacks: enough that what is done once a second is done, too.
-const FEW: Shape = Shape {
+pub(crate) const FEW: Shape = Shape {
     connections: 1,
     rate: Some(5),
 };
 
 /// Callbacks that come one at a time, so that each is a batch of its own.
-const ALONE: Shape = Shape {
+pub(crate) const ALONE: Shape = Shape {
     connections: 1,
     rate: None,
 };
@@ -92,11 +92,13 @@ enum Plugins {
     All,
 }
 
-/// What the whole gateway did.
+/// What the whole gateway, or one thread of it, did.
 #[derive(Debug)]
-struct Served {
-    instructions: u64,
-    callbacks: u64,
+pub(crate) struct Served {
+    /// Until its end.
+    pub(crate) instructions: u64,
+    /// How many it has answered.
+    pub(crate) callbacks: u64,
 }
 
 /// Prints a table, row by row.
@@ -223,7 +225,7 @@ fn print_row(name: &str, with_one: f64, with_all: f64) -> anyhow::Result<()> {
 
 impl Served {
     /// What each of the callbacks took that there are more than in `few`.
-    fn each_beyond(&self, few: &Self) -> f64 {
+    pub(crate) fn each_beyond(&self, few: &Self) -> f64 {
         (float(self.instructions) - float(few.instructions))
             / (float(self.callbacks) - float(few.callbacks))
     }

@@ -34,6 +34,7 @@ use crate::{
     callgrind,
     connection::Connection,
     deletions,
+    dispatch::{ALONE, FEW, Served},
     figures::{float, median, milliseconds, print},
     fill,
     gateway::{self, Gateway},
@@ -141,17 +142,13 @@ pub(crate) async fn run(arguments: &PassingArguments) -> anyhow::Result<()> {
         beside[1] / alone[1],
     ))?;
     if callgrind::can_count() {
-        let mut each = Vec::new();
-        for subscriptions in [0, MANY] {
-            each.push(ack_instructions(arguments, subscriptions).await?);
-        }
-        if let [none, many] = each[..] {
-            print(&format!(
-                "\ninstructions of an ack on the callbacks' thread: {none:.0} without subscriptions, {many:.0} beside \
-                 {MANY}, {:.3} times\n",
-                many / none
-            ))?;
-        }
+        let none = ack_instructions(arguments, 0).await?;
+        let many = ack_instructions(arguments, MANY).await?;
+        print(&format!(
+            "\ninstructions of an ack on the callbacks' thread: {none:.0} without subscriptions, {many:.0} beside \
+             {MANY}, {:.3} times\n",
+            many / none
+        ))?;
     }
     print(
         "\n| subscriptions | acks | CPU µs each on the callbacks' threads | p50 ms | p99 ms |\n|--:|--:|--:|--:|--:|\n",
@@ -444,25 +441,17 @@ async fn acks(arguments: &PassingArguments, count: usize) -> anyhow::Result<Stri
 /// Instructions of an ack, on the thread that gives it, beside so many subscriptions. What the thread does without
 /// callbacks falls out.
 async fn ack_instructions(arguments: &PassingArguments, count: usize) -> anyhow::Result<f64> {
-    let few = Shape {
-        connections: 1,
-        rate: Some(5),
-    };
-    let more = Shape {
-        connections: 1,
-        rate: None,
-    };
-    let (few, fewer) = counted(arguments, count, few).await?;
-    let (more, most) = counted(arguments, count, more).await?;
-    Ok((float(more) - float(few)) / (float(most) - float(fewer)))
+    let few = counted(arguments, count, FEW).await?;
+    let more = counted(arguments, count, ALONE).await?;
+    Ok(more.each_beyond(&few))
 }
 
-/// Instructions of the callbacks' thread under a load, and how many acks it has given.
+/// What the callbacks' thread does under a load.
 async fn counted(
     arguments: &PassingArguments,
     count: usize,
     shape: Shape,
-) -> anyhow::Result<(u64, u64)> {
+) -> anyhow::Result<Served> {
     let directory = tempfile::tempdir_in(&arguments.directory)?;
     let directory = directory.path();
     let (_sink, address) = peers::start(Role::Poem, true, directory, None)?;
@@ -481,6 +470,8 @@ async fn counted(
     let tally = load.stop().await;
     ensure!(tally.failures() == 0, "not all callbacks were acked");
     gateway.server.terminate().await?;
-    let instructions = callgrind::collected_by_threads_with(directory, ACKING)?;
-    Ok((instructions, tally.latencies.total()))
+    Ok(Served {
+        instructions: callgrind::collected_by_threads_with(directory, ACKING)?,
+        callbacks: tally.latencies.total(),
+    })
 }
